@@ -1,0 +1,43 @@
+# Compiler flags shared by every target, and the one way to declare a box.
+
+function(understudy_flags target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # False alarms of g++ 12: Asio's awaitable from -O1 up, Asio's fences under TSan, and
+    # std::string::insert and operator+ at -O2 (GCC bug 105651).
+    target_compile_options(${target} PRIVATE -Wno-mismatched-new-delete -Wno-tsan -Wno-restrict)
+  endif()
+  if(UNDERSTUDY_WERROR)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+  if(UNDERSTUDY_SANITIZE)
+    target_compile_options(${target} PUBLIC -fsanitize=${UNDERSTUDY_SANITIZE}
+                                            -fno-omit-frame-pointer -fno-sanitize-recover=all)
+    target_link_options(${target} PUBLIC -fsanitize=${UNDERSTUDY_SANITIZE})
+  endif()
+endfunction()
+
+# understudy_box(TARGET FOLDER [CORE] [ONLY stems...|EXCEPT stems...] LINKS boxes...)
+# A static library of the .cpp files of FOLDER (a folder holds a core and a shell only in health/).
+function(understudy_box target folder)
+  cmake_parse_arguments(BOX "CORE" "" "ONLY;EXCEPT;LINKS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.cpp)
+  set(chosen)
+  foreach(source ${sources})
+    get_filename_component(stem ${source} NAME_WE)
+    if((BOX_ONLY AND NOT stem IN_LIST BOX_ONLY) OR (stem IN_LIST BOX_EXCEPT))
+      continue()
+    endif()
+    list(APPEND chosen ${source})
+  endforeach()
+  if(NOT chosen)
+    add_library(${target} INTERFACE)
+    target_include_directories(${target} INTERFACE ${CMAKE_SOURCE_DIR})
+    target_link_libraries(${target} INTERFACE ${BOX_LINKS})
+    return()
+  endif()
+  add_library(${target} STATIC ${chosen})
+  target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${target} PUBLIC ${BOX_LINKS})
+  understudy_flags(${target})
+endfunction()
