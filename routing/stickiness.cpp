@@ -1,0 +1,209 @@
+#include "routing/stickiness.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <mutex>
+
+namespace routing {
+namespace {
+
+constexpr std::size_t most_shards = 64;
+constexpr std::size_t ways = 8;  // answers in one set
+
+struct Slot {
+  ClientKey key;
+  EndpointId endpoint = no_endpoint;  // no_endpoint: free
+  health::TimePoint ends{};
+};
+
+using Set = std::array<Slot, ways>;
+
+// SipHash-2-4 (Aumasson and Bernstein, 2012): a client that picks its own key cannot aim at the
+// set of another one without knowing the seed.
+class SipHash {
+ public:
+  SipHash(std::uint64_t k0, std::uint64_t k1)
+      : v0_{k0 ^ 0x736f6d6570736575ULL},
+        v1_{k1 ^ 0x646f72616e646f6dULL},
+        v2_{k0 ^ 0x6c7967656e657261ULL},
+        v3_{k1 ^ 0x7465646279746573ULL} {}
+
+  void word(std::uint64_t m) {
+    v3_ ^= m;
+    round();
+    round();
+    v0_ ^= m;
+  }
+  std::uint64_t finish() {
+    v2_ ^= 0xff;
+    for (int i = 0; i < 4; ++i) round();
+    return v0_ ^ v1_ ^ v2_ ^ v3_;
+  }
+
+ private:
+  void round() {
+    v0_ += v1_;
+    v1_ = std::rotl(v1_, 13) ^ v0_;
+    v0_ = std::rotl(v0_, 32);
+    v2_ += v3_;
+    v3_ = std::rotl(v3_, 16) ^ v2_;
+    v0_ += v3_;
+    v3_ = std::rotl(v3_, 21) ^ v0_;
+    v2_ += v1_;
+    v1_ = std::rotl(v1_, 17) ^ v2_;
+    v2_ = std::rotl(v2_, 32);
+  }
+  std::uint64_t v0_, v1_, v2_, v3_;
+};
+
+std::uint64_t hash_text(std::uint64_t k0, std::uint64_t k1, std::string_view text) {
+  SipHash hash{k0, k1};
+  std::uint64_t word = 0;
+  std::size_t filled = 0;
+  for (const char c : text) {
+    word |= std::uint64_t{static_cast<unsigned char>(c)} << (8 * filled);
+    if (++filled == 8) {
+      hash.word(word);
+      word = 0;
+      filled = 0;
+    }
+  }
+  hash.word(word | (std::uint64_t{text.size() & 0xff} << 56));
+  return hash.finish();
+}
+
+std::uint64_t next_key(std::uint64_t& state) {  // splitmix64: spreads one seed over four keys
+  state += 0x9e3779b97f4a7c15ULL;
+  std::uint64_t z = state;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+  return z ^ (z >> 31);
+}
+
+std::uint64_t read_word(const std::uint8_t* bytes) {
+  std::uint64_t word;
+  std::memcpy(&word, bytes, sizeof word);
+  return std::endian::native == std::endian::little ? __builtin_bswap64(word) : word;
+}
+
+}  // namespace
+
+struct StickyTable::Impl {
+  struct alignas(64) Shard {  // its own cache line: neighbours' locks do not slow each other
+    mutable std::mutex mutex;
+    std::vector<Set> sets;  // allocated by the first answer that lands here
+  };
+
+  Impl(std::size_t max_clients, std::uint64_t seed) {
+    for (std::uint64_t& key : keys) key = next_key(seed);
+    const std::size_t wanted = std::max<std::size_t>(1, (max_clients + ways - 1) / ways);
+    shard_count = std::min(most_shards, std::bit_floor(wanted));
+    sets_per_shard = (wanted + shard_count - 1) / shard_count;
+    shards = std::vector<Shard>(shard_count);
+  }
+
+  // A shard, and the set in it, of a client.
+  struct Place {
+    std::size_t shard;
+    std::size_t set;
+  };
+  Place place(const ClientKey& key) const {
+    SipHash hash{keys[0], keys[1]};
+    hash.word(key.high);
+    hash.word(key.low);
+    const std::uint64_t h = hash.finish();
+    return {static_cast<std::size_t>(h % shard_count),
+            static_cast<std::size_t>((h / shard_count) % sets_per_shard)};
+  }
+
+  std::array<std::uint64_t, 4> keys{};
+  std::size_t shard_count = 1;
+  std::size_t sets_per_shard = 1;
+  std::vector<Shard> shards;
+};
+
+ClientKey client_key_of_address(const std::array<std::uint8_t, 16>& mapped_v6) {
+  return {read_word(mapped_v6.data()), read_word(mapped_v6.data() + 8)};
+}
+
+StickyTable::StickyTable(std::size_t max_clients, std::uint64_t seed)
+    : impl_{std::make_unique<Impl>(max_clients, seed)} {}
+
+StickyTable::~StickyTable() = default;
+
+EndpointId StickyTable::find(ClientKey key, health::TimePoint now) const {
+  const Impl::Place place = impl_->place(key);
+  const Impl::Shard& shard = impl_->shards[place.shard];
+  const std::lock_guard lock{shard.mutex};
+  if (shard.sets.empty()) return no_endpoint;
+  for (const Slot& slot : shard.sets[place.set])
+    if (slot.endpoint != no_endpoint && slot.key == key)
+      return now < slot.ends ? slot.endpoint : no_endpoint;
+  return no_endpoint;
+}
+
+void StickyTable::remember(ClientKey key, EndpointId endpoint, health::TimePoint now,
+                           config::Millis ttl) {
+  const Impl::Place place = impl_->place(key);
+  Impl::Shard& shard = impl_->shards[place.shard];
+  const std::lock_guard lock{shard.mutex};
+  if (shard.sets.empty()) shard.sets.resize(impl_->sets_per_shard);
+  // The client's own slot, else a free or expired one, else the oldest answer of the set (with one
+  // TTL for all, the oldest is the one that ends first).
+  Slot* chosen = nullptr;
+  for (Slot& slot : shard.sets[place.set]) {
+    if (slot.endpoint != no_endpoint && slot.key == key) {
+      chosen = &slot;
+      break;
+    }
+    const auto rank = [](const Slot& s) {
+      return s.endpoint == no_endpoint ? health::TimePoint::min() : s.ends;
+    };
+    if (chosen == nullptr || rank(slot) < rank(*chosen)) chosen = &slot;
+  }
+  *chosen = Slot{key, endpoint, now + ttl};
+}
+
+void StickyTable::forget(ClientKey key) {
+  const Impl::Place place = impl_->place(key);
+  Impl::Shard& shard = impl_->shards[place.shard];
+  const std::lock_guard lock{shard.mutex};
+  if (shard.sets.empty()) return;
+  for (Slot& slot : shard.sets[place.set])
+    if (slot.endpoint != no_endpoint && slot.key == key) slot = Slot{};
+}
+
+ClientKey StickyTable::key_of_text(std::string_view value) const {
+  return {hash_text(impl_->keys[0], impl_->keys[2], value),
+          hash_text(impl_->keys[1], impl_->keys[3], value)};
+}
+
+std::vector<StickyTable::Count> StickyTable::counts(health::TimePoint now) const {
+  std::vector<Count> counts;
+  for (const Impl::Shard& shard : impl_->shards) {
+    const std::lock_guard lock{shard.mutex};
+    for (const Set& set : shard.sets) {
+      for (const Slot& slot : set) {
+        if (slot.endpoint == no_endpoint || now >= slot.ends) continue;
+        const auto known = std::find_if(counts.begin(), counts.end(), [&slot](const Count& count) {
+          return count.endpoint == slot.endpoint;
+        });
+        if (known == counts.end()) {
+          counts.push_back({slot.endpoint, 1});
+        } else {
+          ++known->clients;
+        }
+      }
+    }
+  }
+  std::sort(counts.begin(), counts.end(),
+            [](const Count& a, const Count& b) { return a.endpoint < b.endpoint; });
+  return counts;
+}
+
+std::size_t StickyTable::capacity() const {
+  return impl_->shard_count * impl_->sets_per_shard * ways;
+}
+
+}  // namespace routing
