@@ -1,0 +1,86 @@
+// Counters of the data path. Each worker owns one set and is its only writer (relaxed loads and
+// stores, no locked instruction); any thread may read. `add` sums sets for a scrape.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+namespace proxy {
+
+// One counter with one writer: `bump` is a plain load and store, not a locked add.
+class Counter {
+ public:
+  void bump(std::uint64_t by = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+  }
+  void drop(std::uint64_t by = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) - by, std::memory_order_relaxed);
+  }
+  std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+// Upper bounds of the latency histogram in microseconds; the last bucket is +Inf.
+inline constexpr std::array<std::uint64_t, 14> latency_bounds_us{
+    500,    1000,   2500,   5000,    10000,   25000,   50000,
+    100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000};
+
+struct EndpointCounters {           // one per endpoint and worker
+  std::array<Counter, 6> by_class;  // [1]..[5]: answers 1xx..5xx relayed; [0]: no answer
+  std::array<Counter, latency_bounds_us.size() + 1> latency;
+  Counter latency_sum_us;
+  Counter answered;  // answers that say nothing against the endpoint's health
+  Counter attempts;
+  Counter retries;  // attempts that moved here from another endpoint
+  Counter rescues;  // requests that left this endpoint while waiting for a first byte
+  Counter connects;
+  Counter connect_failures;
+  Counter pool_reuses;
+  Counter stale_connections;
+  Counter in_flight;                  // gauge
+  Counter upstream_connections;       // gauge, idle ones included
+  Counter idle_upstream_connections;  // gauge
+  std::array<Counter, 5> starts;      // indexed by StartOutcome
+  Counter unknown_outcomes;           // requests other than starts that may have run
+};
+
+enum class StartOutcome { accepted, refused, failed_not_run, unknown, other };
+
+enum class Refusal {  // requests the proxy answered itself
+  bad_request,
+  head_too_large,
+  body_too_large,
+  timeout,
+  overloaded,
+  no_endpoint,
+  upstream_failed,
+  upstream_timeout,
+  not_supported,
+  loop,
+  draining,
+  count_
+};
+
+struct WorkerCounters {
+  Counter accepted;
+  Counter connections;       // gauge: open client connections
+  Counter idle_connections;  // gauge: parked between requests
+  Counter requests;
+  Counter in_flight;          // gauge
+  Counter retries_in_flight;  // gauge
+  Counter retry_budget_exhausted;
+  Counter tunnels;  // gauge
+  Counter client_aborts;
+  Counter tls_handshakes, tls_failures;
+  Counter bytes_in, bytes_out;  // bodies, client side
+  Counter sticky_hits, sticky_misses;
+  Counter best_effort;  // requests served while everything was degraded
+  Counter rewritten_bodies, unrewritten_bodies;
+  std::array<Counter, static_cast<std::size_t>(Refusal::count_)> refusals;
+};
+
+}  // namespace proxy

@@ -1,0 +1,242 @@
+// One request and its answer: reads the head, decides an endpoint, forwards, relays, and repeats
+// the attempt where the retry rule says so. Lives in the frame of its connection's coroutine, one
+// object per request; what the client sent ahead is handed to the next one. Worker thread only.
+//
+// The two directions are plain functions, the pumps, that move what can be moved without waiting
+// and leave behind what they wait for; the one coroutine, `run`, waits for both at once.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "durable/request_kind.hpp"
+#include "proxy/buffers.hpp"
+#include "proxy/chunked.hpp"
+#include "proxy/client_connection.hpp"
+#include "proxy/framing.hpp"
+#include "proxy/headers.hpp"
+#include "proxy/problem.hpp"
+#include "proxy/retry.hpp"
+#include "proxy/upstream_pool.hpp"
+#include "routing/select_endpoint.hpp"
+#include "transport/task.hpp"
+
+namespace proxy {
+
+class Exchange {
+ public:
+  struct Input {  // bytes received and not yet given to a request
+    Block block;
+    std::size_t size = 0;
+  };
+
+  Exchange(ClientConnection& connection, Input input);
+  ~Exchange();
+
+  enum class HeadStep { ready, need_input, closed, malformed };
+  HeadStep read_head();  // tries to complete the next head from what has arrived
+  void head_timed_out();
+  bool has_input() const { return input_size_ > 0; }
+
+  transport::Task<> run();  // serves the request that read_head found
+  Input take_rest();        // what the client sent ahead, for its next request
+
+  bool keep_alive() const { return keep_alive_; }
+  bool needs_linger() const { return linger_; }
+
+  // The routing table changed: true when this request waits on an endpoint that left the rotation.
+  bool concerned(const Snapshot& now) const;
+
+ private:
+  using Time = std::chrono::steady_clock::time_point;
+  enum class Stage : std::uint8_t {
+    deciding,
+    connecting,
+    relaying,
+    tunnelling,
+    flushing,
+    finished
+  };
+  enum class Answer : std::uint8_t { none, head, collecting, body, complete };
+  enum class Collect : std::uint8_t { nothing, inspect, rewrite };
+
+  // --- exchange.cpp: the course of a request
+  void begin();
+  bool admit();
+  void pump();
+  void arm_and_set_deadline(unsigned& mask);
+  void on_events(std::uint8_t events);
+  void on_deadline();
+  void check_abort();
+  void maybe_finish();
+  void client_left();
+  void finish_request();
+  void record(std::uint32_t total_us);
+  const config::Config& config() const { return *snapshot_->config; }
+  std::uint32_t after_progress(config::Millis span) const;
+  bool awaiting_answer() const {
+    return answer_ == Answer::none || answer_ == Answer::head || answer_ == Answer::collecting;
+  }
+
+  // --- exchange_decide.cpp: which endpoint, and what after a failure
+  void choose();
+  void assign(const routing::Selection& selection);
+  void start_attempt();
+  AttemptFailure failure_facts(AttemptFailureKind kind);
+  void attempt_failed(AttemptFailureKind kind, std::string_view cause);
+  bool try_again(const Decision& decision, AttemptFailureKind kind);  // false: give up
+  void consider_rescue();
+  void end_attempt(bool reusable);
+  void refuse(ProblemKind kind, std::string_view detail, Refusal counted,
+              std::string_view outcome = {});
+  void report(AttemptFailureKind kind);
+  bool trusted_peer() const;
+  routing::ClientKey client_key() const;
+
+  // --- exchange_open.cpp: reaching an upstream
+  transport::Task<> open_upstream();
+  transport::Task<bool> connect_to(const routing::SocketAddress& address, std::uint32_t until);
+  transport::Task<bool> secure_upstream();
+  bool interrupted(std::uint8_t events);
+
+  // --- exchange_request.cpp: client to upstream
+  bool take_early_body();  // false: refused
+  void pump_request();
+  void send_head();
+  bool relay_body_piece();
+  bool decode_body(char* data, std::size_t size, std::size_t& decoded, std::size_t& used);
+  bool send_upstream(const iovec* pieces, std::size_t count);
+  void keep_for_retry(std::string_view data);
+  void reparse();
+  ClientFacts client_facts(char (&text)[48]) const;
+
+  // --- exchange_response.cpp: upstream to client
+  void pump_response();
+  bool read_response();
+  void on_response_bytes(char* data, std::size_t size);
+  bool on_head_bytes(char*& data, std::size_t& size);
+  void on_final_head(char* body, std::size_t size);
+  void relay_interim();
+  bool wants_rewrite() const;
+  void start_collecting(Collect why, char* body, std::size_t size);
+  void collect(std::string_view body, bool last);
+  void finish_collecting(bool whole);
+  bool answer_allows_relay(std::string_view body, bool whole);
+  void rewrite_collected();
+  void send_answer_head();
+  void relay_body(char* data, std::size_t size);
+  std::string_view decode(char* data, std::size_t size, bool& last, bool& bad);
+  void deliver(std::string_view body, bool last);
+  bool send_client(const iovec* pieces, std::size_t count);
+  bool flush_client();
+  void on_upstream_end(bool reset);
+  void answer_cut(std::string_view cause);
+  std::string public_origin() const;
+
+  // --- exchange_tunnel.cpp
+  void start_tunnel(std::string_view early);
+  void pump_tunnel();
+  bool pump_one_way(transport::Channel& from, transport::Channel& to, Outbox& pending,
+                    ClientConnection::Event readable, bool& ended, std::uint64_t& bytes);
+
+  Worker& worker_;
+  ClientConnection& client_;
+  SnapshotHold snapshot_;  // of this request
+  Stage stage_ = Stage::deciding;
+
+  // The request. Views point into `input_`, which is kept until the answer is complete.
+  Block input_;
+  std::size_t input_size_ = 0;  // bytes received and not yet given to a request
+  std::size_t head_at_ = 0;     // size of the head at the front of input_
+  std::uint32_t head_deadline_ = 0;
+  HeadState head_state_ = HeadState::incomplete;
+  RequestFraming framing_;
+  durable::Classified classified_;
+  std::string_view method_;
+  std::string_view target_;
+  MethodClass method_class_ = MethodClass::safe;
+  int version_ = 11;
+  bool head_request_ = false;
+  bool keep_alive_ = true;
+  bool linger_ = false;
+  bool client_gone_ = false;
+  bool sent_ahead_ = false;    // the next request waits in the socket
+  bool head_current_ = false;  // worker_.request_head is this request's
+
+  // The body on its way up.
+  std::uint64_t body_left_ = 0;
+  std::uint64_t body_taken_ = 0;
+  ChunkedDecoder body_decoder_;
+  bool body_complete_ = false;   // all of it was taken from the client
+  std::string_view early_body_;  // decoded bytes that came with the head
+  std::size_t input_used_ = 0;   // bytes of input_ that belong to this request
+  Block kept_;                   // body bytes after the early ones, for another attempt
+  std::size_t kept_size_ = 0;
+  bool replayable_ = true;
+  Block spill_;  // raw bytes behind a chunked body: the next request's
+  std::size_t spill_size_ = 0;
+  Outbox upload_;
+  bool head_sent_ = false;
+  bool request_sent_ = false;
+  BytesSent sent_ = BytesSent::none;
+  bool upload_dead_ = false;  // the upstream takes no more; its answer may still come
+  std::size_t upload_chunk_ = 64 * 1024;
+  bool continue_sent_ = false;
+
+  // The attempt.
+  UpstreamConnection* upstream_ = nullptr;
+  const std::shared_ptr<Upstream>* endpoint_ = nullptr;  // in the snapshot
+  routing::Tried tried_;
+  routing::Reason reason_ = routing::Reason::none;
+  std::uint8_t attempts_ = 0;
+  bool held_ = false;
+  bool counted_retry_ = false;
+  bool fresh_only_ = false;
+  bool answered_before_ = false;
+  bool unknown_outcome_ = false;
+  bool best_effort_ = false;
+  bool refused_ = false;
+  routing::Rotation rotation_ = routing::Rotation::serving;  // when the endpoint was chosen
+  std::string_view failure_note_;
+  std::uint32_t progress_ = 0;  // tick of the last byte moved
+  std::uint32_t first_byte_deadline_ = 0;
+
+  // The answer on its way down.
+  Answer answer_ = Answer::none;
+  Collect collecting_ = Collect::nothing;
+  Block answer_head_;
+  std::size_t answer_head_size_ = 0;
+  Block collected_;
+  std::size_t collected_size_ = 0;
+  ResponseFraming answer_framing_;
+  ChunkedDecoder answer_decoder_;
+  std::uint64_t answer_left_ = 0;
+  int status_ = 0;
+  bool chunk_answer_ = false;     // we frame it in chunks
+  bool close_delimited_ = false;  // to an HTTP/1.0 client
+  bool answer_started_ = false;   // its head was given to the client
+  std::uint8_t interim_answers_ = 0;
+  Outbox download_;
+  std::size_t download_chunk_ = 64 * 1024;
+  bool body_may_have_more_ = false;  // the same for the client's body
+  bool may_have_more_ = false;       // stopped reading before the upstream would have blocked
+  bool surplus_ = false;             // bytes behind the answer: the connection is of no more use
+  bool upstream_ended_ = false;
+  std::string rewritten_;       // a collected body with its URLs moved
+  std::string_view head_text_;  // the answer's head in scratch, to leave with the first body bytes
+
+  // Tunnel.
+  bool client_end_ = false, upstream_end_ = false;
+
+  Time started_{};
+  Time attempt_started_{};
+  std::uint32_t connect_us_ = 0;
+  std::uint32_t first_byte_us_ = 0;
+  std::uint64_t bytes_in_ = 0;
+  std::uint64_t bytes_out_ = 0;
+  bool counted_ = false;  // in_flight counts this request
+};
+
+}  // namespace proxy

@@ -1,0 +1,331 @@
+// Which endpoint gets the request, and what happens after an attempt failed. The rules are pure
+// (select_endpoint, decide); this file gathers their facts and carries out what they say.
+#include <arpa/inet.h>
+
+#include <cstring>
+
+#include "health/evidence.hpp"
+#include "proxy/exchange.hpp"
+
+namespace proxy {
+
+using routing::Reason;
+using routing::Rotation;
+
+namespace {
+
+bool parse_address(std::string_view text, std::array<std::uint8_t, 16>& mapped) {
+  if (!text.empty() && text.front() == '[') text = text.substr(1, text.find(']') - 1);
+  char buffer[64];
+  if (text.empty() || text.size() >= sizeof buffer) return false;
+  std::memcpy(buffer, text.data(), text.size());
+  buffer[text.size()] = '\0';
+  if (::inet_pton(AF_INET6, buffer, mapped.data()) == 1) return true;
+  if (char* colon = std::strrchr(buffer, ':')) *colon = '\0';  // 192.0.2.1:4711
+  in_addr v4{};
+  if (::inet_pton(AF_INET, buffer, &v4) != 1) return false;
+  mapped = {};
+  mapped[10] = mapped[11] = 0xff;
+  std::memcpy(mapped.data() + 12, &v4, 4);
+  return true;
+}
+
+bool trusted(const Snapshot& snapshot, const std::array<std::uint8_t, 16>& mapped) {
+  for (const TrustedBlock& block : snapshot.trusted)
+    if (contains(block, mapped)) return true;
+  return false;
+}
+
+// Walks a list of addresses from its end: each one was written by the proxy behind it, so the first
+// that is not a listed proxy is the client; what stands before it anybody could have written.
+std::array<std::uint8_t, 16> client_behind_proxies(const Snapshot& snapshot,
+                                                   const FieldList& fields,
+                                                   std::array<std::uint8_t, 16> nearest) {
+  for (std::size_t i = fields.count; i-- > 0;) {
+    if (fields.items[i].id != FieldName::x_forwarded_for) continue;
+    std::string_view list = fields.items[i].value;
+    while (!list.empty()) {
+      const std::size_t comma = list.rfind(',');
+      std::string_view item = comma == std::string_view::npos ? list : list.substr(comma + 1);
+      list = comma == std::string_view::npos ? std::string_view{} : list.substr(0, comma);
+      while (!item.empty() && item.front() == ' ') item.remove_prefix(1);
+      while (!item.empty() && item.back() == ' ') item.remove_suffix(1);
+      std::array<std::uint8_t, 16> mapped{};
+      if (!parse_address(item, mapped)) return nearest;
+      nearest = mapped;
+      if (!trusted(snapshot, mapped)) return nearest;
+    }
+  }
+  return nearest;
+}
+
+}  // namespace
+
+bool Exchange::trusted_peer() const {
+  return !snapshot_->trusted.empty() && trusted(*snapshot_, mapped_address(client_.peer()));
+}
+
+routing::ClientKey Exchange::client_key() const {
+  const config::Stickiness& stickiness = config().stickiness;
+  const FieldList& fields = worker_.request_head.fields;
+  if (stickiness.client == config::StickyClient::header) {
+    for (const Field& field : fields)
+      if (equal_ignoring_case(field.name, stickiness.header))
+        return worker_.shared.sticky->key_of_text(field.value);
+  }
+  const auto peer = mapped_address(client_.peer());
+  if (!trusted_peer()) return routing::client_key_of_address(peer);
+  return routing::client_key_of_address(client_behind_proxies(*snapshot_, fields, peer));
+}
+
+void Exchange::choose() {
+  const config::Stickiness& stickiness = config().stickiness;
+  const routing::RoutingTable& table = snapshot_->table;
+  const bool sticky = stickiness.ttl.count() > 0;
+  routing::ClientKey key;
+  routing::EndpointId earlier = routing::no_endpoint;
+  if (sticky) {
+    key = client_key();
+    earlier = worker_.shared.sticky->find(key, started_);
+  }
+  const routing::Selection selection = routing::select_endpoint(table, earlier);
+  if (!selection.endpoint) {
+    return refuse(ProblemKind::no_endpoint,
+                  "no endpoint may serve: all are degraded, disabled or drained",
+                  Refusal::no_endpoint);
+  }
+  const bool kept = selection.reason == Reason::sticky || selection.reason == Reason::held;
+  if (sticky) {
+    (kept ? worker_.counters.sticky_hits : worker_.counters.sticky_misses).bump();
+    // A best effort is no answer: the client asks again, and is back with the first that recovers.
+    if (!kept && selection.reason != Reason::best_effort)
+      worker_.shared.sticky->remember(key, selection.endpoint->id, started_, stickiness.ttl);
+  }
+  held_ = kept && table.on_degraded == config::OnDegraded::hold;
+  best_effort_ = selection.reason == Reason::best_effort;
+  assign(selection);
+}
+
+void Exchange::assign(const routing::Selection& selection) {
+  const routing::RoutingEntry& entry = *selection.endpoint;
+  endpoint_ = &snapshot_->upstreams[entry.config_index];
+  reason_ = selection.reason;
+  rotation_ = entry.rotation;
+  tried_.add(entry.id);
+  ++attempts_;
+  EndpointCounters& counters = *(*endpoint_)->counters[worker_.index];
+  counters.attempts.bump();
+  if (attempts_ > 1) counters.retries.bump();
+  std::uint64_t in_flight = 0;
+  for (const auto& each : (*endpoint_)->counters) in_flight += each->in_flight.value();
+  if (in_flight >= config().limits.per_endpoint) {
+    return refuse(ProblemKind::overloaded, "limits.per_endpoint is reached for this endpoint",
+                  Refusal::overloaded);
+  }
+  fresh_only_ = false;
+  start_attempt();
+}
+
+void Exchange::start_attempt() {
+  head_sent_ = request_sent_ = upload_dead_ = false;
+  sent_ = BytesSent::none;
+  answer_ = Answer::none;
+  collecting_ = Collect::nothing;
+  answer_head_size_ = collected_size_ = 0;
+  answer_decoder_ = {};
+  may_have_more_ = surplus_ = upstream_ended_ = false;
+  head_text_ = {};
+  attempt_started_ = std::chrono::steady_clock::now();
+  progress_ = worker_.tick();
+  client_.clear(ClientConnection::upstream_read);
+  client_.clear(ClientConnection::upstream_write);
+  client_.clear(ClientConnection::kick);
+  if (!fresh_only_) upstream_ = worker_.pool.take(**endpoint_, method_class_ != MethodClass::safe);
+  if (!upstream_) {
+    stage_ = Stage::connecting;
+    return;
+  }
+  upstream_->counters().in_flight.bump();
+  upstream_->channel().set_target(&client_, ClientConnection::upstream_read,
+                                  ClientConnection::upstream_write);
+  stage_ = Stage::relaying;
+}
+
+void Exchange::end_attempt(bool reusable) {
+  if (!upstream_) return;
+  upstream_->counters().in_flight.drop();
+  upload_.clear();
+  UpstreamConnection* done = std::exchange(upstream_, nullptr);
+  if (reusable && !worker_.draining()) {
+    worker_.pool.put(done, worker_.tick());
+  } else {
+    worker_.pool.discard(done);
+  }
+}
+
+AttemptFailure Exchange::failure_facts(AttemptFailureKind kind) {
+  AttemptFailure facts;
+  facts.kind = kind;
+  facts.method = method_class_;
+  facts.request = classified_.kind;
+  facts.hub = config().durable.task_hub;
+  facts.sent = sent_;
+  facts.body_replayable = replayable_;
+  facts.response_started = answer_started_;
+  facts.answered_before = answered_before_;
+  facts.held = held_;
+  const bool connect_class = kind == AttemptFailureKind::connect || kind == AttemptFailureKind::tls;
+  const SnapshotHold now = worker_.hold_snapshot();
+  facts.other_endpoint =
+      routing::select_next(now->table, tried_, connect_class).endpoint != nullptr;
+  RetryBudget budget;
+  budget.live = worker_.counters.in_flight.value();
+  budget.in_flight = worker_.counters.retries_in_flight.value();
+  budget.share = config().retry.budget_share;
+  budget.min = static_cast<std::size_t>(config().retry.budget_min);
+  facts.budget_available = budget.available();
+  facts.attempts_left = config().retry.attempts - attempts_;
+  return facts;
+}
+
+void Exchange::report(AttemptFailureKind kind) {
+  using health::EvidenceKind;
+  const auto endpoint = (*endpoint_)->id;
+  switch (kind) {
+    case AttemptFailureKind::connect:
+      (*endpoint_)->counters[worker_.index]->connect_failures.bump();
+      return worker_.report(endpoint, EvidenceKind::connect_failed);
+    case AttemptFailureKind::tls:
+      return worker_.report(endpoint, EvidenceKind::tls_failed);
+    case AttemptFailureKind::reset_before_response:
+    case AttemptFailureKind::closed_before_response:
+    case AttemptFailureKind::bad_response:
+      return worker_.report(endpoint, EvidenceKind::reset);
+    case AttemptFailureKind::first_byte_timeout:
+      return worker_.report(endpoint, EvidenceKind::first_byte_timeout);
+    case AttemptFailureKind::stale_connection:
+      (*endpoint_)->counters[worker_.index]->stale_connections.bump();
+      return;
+    default:
+      return;  // answers are reported with their status; a rescue follows from a report
+  }
+}
+
+void Exchange::attempt_failed(AttemptFailureKind kind, std::string_view cause) {
+  failure_note_ = to_string(kind);
+  report(kind);
+  const Decision decision = decide(failure_facts(kind));
+  if (try_again(decision, kind)) return;
+  if (answer_started_) return answer_cut(cause);
+  end_attempt(false);
+  const std::string_view outcome = to_string(decision.outcome);
+  unknown_outcome_ = decision.outcome == Outcome::unknown;
+  const ProblemKind problem = problem_of(kind, decision.outcome, classified_.kind, held_);
+  refuse(problem, cause,
+         kind == AttemptFailureKind::first_byte_timeout ? Refusal::upstream_timeout
+                                                        : Refusal::upstream_failed,
+         outcome);
+}
+
+bool Exchange::try_again(const Decision& decision, AttemptFailureKind kind) {
+  if (decision.action == RetryAction::same_endpoint_fresh_connection) {
+    end_attempt(false);
+    fresh_only_ = true;
+    start_attempt();
+    return true;
+  }
+  if (decision.action != RetryAction::next_endpoint) return false;
+  const bool connect_class = kind == AttemptFailureKind::connect || kind == AttemptFailureKind::tls;
+  const bool rescued = kind == AttemptFailureKind::rescued_by_degraded ||
+                       kind == AttemptFailureKind::rescued_by_drain;
+  end_attempt(false);
+  snapshot_ = worker_.hold_snapshot();
+  routing::Selection selection = routing::select_next(snapshot_->table, tried_, connect_class);
+  if (!selection.endpoint)
+    return false;  // the table changed between the two looks: same thread, no
+  if (rescued) selection.reason = Reason::rescue;
+  if (decision.counts_against_budget && !counted_retry_) {
+    counted_retry_ = true;
+    worker_.counters.retries_in_flight.bump();
+  }
+  best_effort_ = best_effort_ || selection.endpoint->rotation == Rotation::degraded;
+  assign(selection);
+  return true;
+}
+
+bool Exchange::concerned(const Snapshot& now) const {
+  const bool waiting =
+      stage_ == Stage::connecting || (stage_ == Stage::relaying && awaiting_answer());
+  if (!waiting || !endpoint_) return false;
+  const routing::RoutingEntry* entry = now.table.find((*endpoint_)->id);
+  if (!entry) return true;  // a reload removed it
+  return entry->rotation != rotation_ &&
+         (entry->rotation == Rotation::degraded || entry->rotation == Rotation::out);
+}
+
+void Exchange::consider_rescue() {
+  const Snapshot& now = worker_.snapshot();
+  if (!concerned(now)) return;
+  const routing::RoutingEntry* entry = now.table.find((*endpoint_)->id);
+  const bool drained = !entry || entry->rotation == Rotation::out;
+  const auto kind =
+      drained ? AttemptFailureKind::rescued_by_drain : AttemptFailureKind::rescued_by_degraded;
+  const Decision decision = decide(failure_facts(kind));
+  if (decision.action != RetryAction::next_endpoint) return;  // it keeps waiting
+  failure_note_ = to_string(kind);
+  EndpointCounters& left = *(*endpoint_)->counters[worker_.index];
+  if (try_again(decision, kind)) left.rescues.bump();
+}
+
+void Exchange::refuse(ProblemKind kind, std::string_view detail, Refusal counted,
+                      std::string_view outcome) {
+  worker_.counters.refusals[static_cast<std::size_t>(counted)].bump();
+  if (upstream_) end_attempt(false);
+  refused_ = true;
+  if (failure_note_.empty()) failure_note_ = proxy::to_string(kind);
+  Problem problem;
+  problem.kind = kind;
+  problem.detail = detail;
+  problem.outcome = outcome;
+  problem.attempts = attempts_;
+  if (endpoint_) {
+    problem.endpoint = (*endpoint_)->config.name;
+    problem.reason = routing::to_string(reason_);
+  }
+  const std::string body = problem_json(problem);
+  status_ = status_of(kind);
+  // What is left of the request cannot be told from the next one: the connection ends with this.
+  const bool unread = head_state_ != HeadState::complete || !body_complete_;
+  if (counted == Refusal::bad_request || counted == Refusal::head_too_large || unread) {
+    keep_alive_ = false;
+    linger_ = true;
+  }
+  Writer out{worker_.scratch.head.get(), Scratch::head_size};
+  out.add("HTTP/1.1 ");
+  out.add_number(static_cast<std::uint64_t>(status_));
+  out.add(' ');
+  out.add(status_phrase(status_));
+  out.add("\r\nContent-Type: ");
+  out.add(problem_content_type);
+  out.add("\r\nContent-Length: ");
+  out.add_number(body.size());
+  out.add("\r\nCache-Control: no-store\r\nDate: ");
+  out.add(worker_.date());
+  if (status_ == 503) out.add("\r\nRetry-After: 5");
+  if (status_ == 405) out.add("\r\nAllow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS");
+  if (!outcome.empty()) {
+    out.add("\r\nX-Understudy-Outcome: ");
+    out.add(outcome);
+  }
+  out.add(keep_alive_ ? (version_ < 11 ? "\r\nConnection: keep-alive\r\n\r\n" : "\r\n\r\n")
+                      : "\r\nConnection: close\r\n\r\n");
+  if (!head_request_) out.add(body);
+  const std::string_view text = out.text();
+  const iovec piece{const_cast<char*>(text.data()), text.size()};
+  answer_started_ = true;
+  answer_ = Answer::complete;
+  stage_ = Stage::flushing;
+  if (send_client(&piece, 1) && download_.empty()) stage_ = Stage::finished;
+}
+
+}  // namespace proxy

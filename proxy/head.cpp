@@ -1,0 +1,119 @@
+#include "proxy/head.hpp"
+
+namespace proxy {
+namespace {
+
+constexpr char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+}
+
+bool starts_with(std::string_view text, std::string_view prefix) {
+  return text.size() >= prefix.size() && equal_ignoring_case(text.substr(0, prefix.size()), prefix);
+}
+
+// The comparison with | 0x20 is exact here: `known` holds lower-case letters and '-' only, and no
+// other character of a token becomes one of these by it.
+bool is(std::string_view name, std::string_view known) {
+  for (std::size_t i = 0; i < known.size(); ++i)
+    if ((name[i] | 0x20) != known[i]) return false;
+  return true;
+}
+
+// App Service and Functions take identity from these; only the platform may set them.
+bool platform_only(std::string_view name) {
+  switch (lower(name[0])) {
+    case 'x':
+      return starts_with(name, "x-arr-") || starts_with(name, "x-ms-client-principal") ||
+             starts_with(name, "x-ms-token-");
+    case 'c':
+      return starts_with(name, "client-cert");
+    case 'd':
+      return equal_ignoring_case(name, "disguised-host");
+    case 'w':
+      return equal_ignoring_case(name, "was-default-hostname");
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    if (a[i] != b[i] && lower(a[i]) != lower(b[i])) return false;
+  return true;
+}
+
+// By length and first letter: almost every name is compared with one candidate or none.
+FieldName field_name(std::string_view name) {
+  using F = FieldName;
+  if (name.empty()) return F::other;
+  const char first = lower(name[0]);
+  const auto only = [&](char letter, std::string_view known, F id) {
+    return first == letter && is(name, known) ? id : F::other;
+  };
+  F id = F::other;
+  switch (name.size()) {
+    case 2:
+      id = only('t', "te", F::te);
+      break;
+    case 3:
+      id = only('v', "via", F::via);
+      break;
+    case 4:
+      id = first == 'h' ? only('h', "host", F::host) : only('d', "date", F::date);
+      break;
+    case 6:
+      id = only('e', "expect", F::expect);
+      break;
+    case 7:
+      id = first == 'u' ? only('u', "upgrade", F::upgrade) : only('t', "trailer", F::trailer);
+      break;
+    case 8:
+      id = only('l', "location", F::location);
+      break;
+    case 9:
+      id = only('f', "forwarded", F::forwarded);
+      break;
+    case 10:
+      id = first == 'c' ? only('c', "connection", F::connection)
+                        : only('k', "keep-alive", F::keep_alive);
+      break;
+    case 11:
+      id = first == 't' ? only('t', "traceparent", F::traceparent)
+                        : only('r', "retry-after", F::retry_after);
+      break;
+    case 12:
+      id = only('c', "content-type", F::content_type);
+      break;
+    case 14:
+      id = only('c', "content-length", F::content_length);
+      break;
+    case 15:
+      id = only('x', "x-forwarded-for", F::x_forwarded_for);
+      break;
+    case 16:
+      id = first == 'c'   ? only('c', "content-encoding", F::content_encoding)
+           : first == 'p' ? only('p', "proxy-connection", F::proxy_connection)
+                          : only('x', "x-forwarded-host", F::x_forwarded_host);
+      break;
+    case 17:
+      id = first == 't' ? only('t', "transfer-encoding", F::transfer_encoding)
+                        : only('x', "x-forwarded-proto", F::x_forwarded_proto);
+      break;
+    case 18:
+      id = only('p', "proxy-authenticate", F::proxy_authenticate);
+      break;
+    case 19:
+      id = only('p', "proxy-authorization", F::proxy_authorization);
+      break;
+    default:
+      break;
+  }
+  const bool suspect = first == 'x' || first == 'c' || first == 'd' || first == 'w';
+  if (id == F::other && suspect && platform_only(name)) return F::client_only;
+  return id;
+}
+
+}  // namespace proxy

@@ -1,0 +1,211 @@
+// One pass over a head: strict syntax (RFC 9112 sections 2 to 5), string views, nothing copied.
+// Written by hand because Beast's parser, which did this first, took 5,300 of the 14,000 user
+// instructions of a proxied GET; it stays as the oracle that tests/unit/proxy and tests/fuzz
+// compare this parser with, byte for byte.
+#include <array>
+#include <bit>
+#include <cstring>
+
+#include "proxy/head.hpp"
+
+namespace proxy {
+namespace {
+
+// A character of a token (RFC 9110 section 5.6.2), by table.
+constexpr auto token_char = [] {
+  std::array<bool, 256> table{};
+  for (const char c : std::string_view{"!#$%&'*+-.^_`|~0123456789"
+                                       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"})
+    table[static_cast<unsigned char>(c)] = true;
+  return table;
+}();
+bool is_token(char c) {
+  return token_char[static_cast<unsigned char>(c)];
+}
+
+// Visible ASCII and obs-text: what a request target may consist of.
+bool is_target(char c) {
+  const auto u = static_cast<unsigned char>(c);
+  return u > 0x20 && u != 0x7f;
+}
+
+// The first control character (below 0x20, or DEL) at or behind `at`; eight bytes at a time.
+const char* find_control(const char* at, const char* end) {
+  constexpr std::uint64_t ones = 0x0101010101010101ULL;
+  constexpr std::uint64_t high = 0x8080808080808080ULL;
+  while (end - at >= 8) {
+    std::uint64_t word;
+    std::memcpy(&word, at, 8);
+    const std::uint64_t below = (word - ones * 0x20) & ~word;
+    const std::uint64_t masked = word ^ (ones * 0x7f);
+    const std::uint64_t del = (masked - ones) & ~masked;
+    // A borrow may flag a byte behind the first hit, never one before it.
+    if (const std::uint64_t hit = (below | del) & high) {
+      if constexpr (std::endian::native == std::endian::little)
+        return at + (std::countr_zero(hit) >> 3);
+      break;
+    }
+    at += 8;
+  }
+  while (at != end && static_cast<unsigned char>(*at) >= 0x20 && *at != 0x7f) ++at;
+  return at;
+}
+
+enum class Line { good, bad, short_of_input };
+
+// CR LF at `at`; moves behind it.
+Line end_of_line(const char*& at, const char* end) {
+  if (at == end) return Line::short_of_input;
+  if (*at != '\r') return Line::bad;
+  if (at + 1 == end) return Line::short_of_input;
+  if (at[1] != '\n') return Line::bad;
+  at += 2;
+  return Line::good;
+}
+
+// The fields up to the empty line; `fields_end` is where that begins.
+HeadState parse_fields(const char*& at, const char* end, std::size_t most, FieldList& fields,
+                       const char*& fields_end) {
+  fields.count = 0;
+  for (;;) {
+    if (at == end) return HeadState::incomplete;
+    if (*at == '\r') {
+      fields_end = at;
+      switch (end_of_line(at, end)) {
+        case Line::good:
+          return HeadState::complete;
+        case Line::bad:
+          return HeadState::malformed;
+        case Line::short_of_input:
+          return HeadState::incomplete;
+      }
+    }
+    const char* name = at;
+    while (at != end && is_token(*at)) ++at;
+    if (at == end) return HeadState::incomplete;
+    if (*at != ':' || at == name) return HeadState::malformed;  // folded lines end here too
+    const std::string_view name_text{name, static_cast<std::size_t>(at - name)};
+    ++at;
+    while (at != end && (*at == ' ' || *at == '\t')) ++at;
+    const char* value = at;
+    at = find_control(at, end);
+    while (at != end && *at == '\t') at = find_control(at + 1, end);
+    const char* value_end = at;
+    switch (end_of_line(at, end)) {
+      case Line::good:
+        break;
+      case Line::bad:
+        return HeadState::malformed;
+      case Line::short_of_input:
+        return HeadState::incomplete;
+    }
+    while (value_end != value && (value_end[-1] == ' ' || value_end[-1] == '\t')) --value_end;
+    if (fields.count == most) return HeadState::too_many_fields;
+    Field& field = fields.items[fields.count++];
+    field.name = name_text;
+    field.value = {value, static_cast<std::size_t>(value_end - value)};
+    field.id = field_name(name_text);
+  }
+}
+
+// "HTTP/1.1" and "HTTP/1.0" are served; another version in good form is told apart from nonsense.
+HeadState parse_version(const char*& at, const char* end, int& version) {
+  const auto left = static_cast<std::size_t>(end - at);
+  if (left >= 8 && std::memcmp(at, "HTTP/1.1", 8) == 0) {
+    version = 11;
+    at += 8;
+    return HeadState::complete;
+  }
+  constexpr std::string_view name = "HTTP/";
+  if (std::memcmp(at, name.data(), left < name.size() ? left : name.size()) != 0)
+    return HeadState::malformed;
+  if (left < 8) return HeadState::incomplete;
+  const char major = at[5], minor = at[7];
+  if (major < '0' || major > '9' || at[6] != '.' || minor < '0' || minor > '9')
+    return HeadState::malformed;
+  if (major != '1' || minor > '1') return HeadState::bad_version;
+  version = 10 + (minor - '0');
+  at += 8;
+  return HeadState::complete;
+}
+
+HeadState parse_request_line(const char*& at, const char* end, RequestHead& head) {
+  const char* method = at;
+  while (at != end && is_token(*at)) ++at;
+  if (at == end) return HeadState::incomplete;
+  if (*at != ' ' || at == method) return HeadState::malformed;
+  head.method = {method, static_cast<std::size_t>(at - method)};
+  const char* target = ++at;
+  while (at != end && is_target(*at)) ++at;
+  if (at == end) return HeadState::incomplete;
+  if (*at != ' ' || at == target) return HeadState::malformed;  // HTTP/0.9 ends here
+  head.target = {target, static_cast<std::size_t>(at - target)};
+  ++at;
+  if (const HeadState state = parse_version(at, end, head.version); state != HeadState::complete)
+    return state;
+  switch (end_of_line(at, end)) {
+    case Line::good:
+      return HeadState::complete;
+    case Line::bad:
+      return HeadState::malformed;
+    case Line::short_of_input:
+      return HeadState::incomplete;
+  }
+  return HeadState::malformed;
+}
+
+HeadState parse_status_line(const char*& at, const char* end, ResponseHead& head) {
+  if (const HeadState state = parse_version(at, end, head.version); state != HeadState::complete)
+    return state;
+  if (end - at < 5) return HeadState::incomplete;  // " 200", then a space or the line's end
+  head.status = 0;
+  for (int i = 1; i <= 3; ++i) {
+    if (at[i] < '0' || at[i] > '9') return HeadState::malformed;
+    head.status = head.status * 10 + (at[i] - '0');
+  }
+  if (at[0] != ' ' || (at[4] != ' ' && at[4] != '\r')) return HeadState::malformed;
+  at += at[4] == ' ' ? 5 : 4;  // some servers leave out the space before an empty reason
+  const char* reason = at;
+  at = find_control(at, end);
+  while (at != end && *at == '\t') at = find_control(at + 1, end);
+  head.reason = {reason, static_cast<std::size_t>(at - reason)};
+  switch (end_of_line(at, end)) {
+    case Line::good:
+      return HeadState::complete;
+    case Line::bad:
+      return HeadState::malformed;
+    case Line::short_of_input:
+      return HeadState::incomplete;
+  }
+  return HeadState::malformed;
+}
+
+template <class Head, class ParseFirstLine>
+HeadState parse_head(const char* at, const char* end, std::size_t most, Head& head,
+                     ParseFirstLine first_line) {
+  const char* begin = at;
+  if (const HeadState state = first_line(at, end, head); state != HeadState::complete) return state;
+  const HeadState state =
+      parse_fields(at, end, most < most_fields ? most : most_fields, head.fields, head.fields_end);
+  head.size = static_cast<std::size_t>(at - begin);
+  return state;
+}
+
+}  // namespace
+
+HeadState parse_request_head(std::string_view input, std::size_t most, RequestHead& head) {
+  std::size_t skip = 0;  // RFC 9112 section 2.2: a server ignores an empty line before a request
+  while (skip < 8 && input.substr(skip, 2) == "\r\n") skip += 2;
+  if (input.size() == skip || input.substr(skip) == "\r") return HeadState::incomplete;
+  const HeadState state =
+      parse_head(input.data() + skip, input.data() + input.size(), most, head, parse_request_line);
+  head.size += skip;
+  return state;
+}
+
+HeadState parse_response_head(std::string_view input, std::size_t most, ResponseHead& head) {
+  if (input.empty()) return HeadState::incomplete;
+  return parse_head(input.data(), input.data() + input.size(), most, head, parse_status_line);
+}
+
+}  // namespace proxy

@@ -1,0 +1,203 @@
+#include "proxy/headers.hpp"
+
+#include <charconv>
+
+namespace proxy {
+namespace {
+
+// Copies the kept lines of a head in as few pieces as possible: lines are contiguous in the input.
+template <class Keep>
+void copy_lines(Writer& out, const FieldList& fields, const char* fields_end, Keep keep) {
+  const char* run = nullptr;
+  for (std::size_t i = 0; i < fields.count; ++i) {
+    const char* start = fields.items[i].name.data();
+    if (keep(fields.items[i])) {
+      if (!run) run = start;
+    } else if (run) {
+      out.add({run, static_cast<std::size_t>(start - run)});
+      run = nullptr;
+    }
+  }
+  if (run) out.add({run, static_cast<std::size_t>(fields_end - run)});
+}
+
+// `name` holds its colon and space, so that a constant name is one copy.
+void add_line(Writer& out, std::string_view name, std::string_view value) {
+  out.add(name);
+  out.add(value);
+  out.add("\r\n");
+}
+
+// The values of all fields with this name, as one list; what a trusted proxy told us.
+void add_values(Writer& out, const FieldList& fields, FieldName id) {
+  for (const Field& field : fields) {
+    if (field.id != id || field.value.empty()) continue;
+    out.add(field.value);
+    out.add(", ");
+  }
+}
+
+void add_forwarded(Writer& out, const RequestHead& head, const RequestFraming& framing,
+                   const ClientFacts& client) {
+  const FieldList& fields = head.fields;
+  const std::string_view proto = client.tls ? "https" : "http";
+  out.add("X-Forwarded-For: ");
+  if (client.trusted) add_values(out, fields, FieldName::x_forwarded_for);
+  out.add(client.address);
+  out.add("\r\n");
+  // A trusted proxy saw the client's own host and scheme; ours would only name that proxy's view.
+  if (!client.trusted || !find_field(fields, FieldName::x_forwarded_host))
+    if (!framing.host.empty()) add_line(out, "X-Forwarded-Host: ", framing.host);
+  if (!client.trusted || !find_field(fields, FieldName::x_forwarded_proto))
+    add_line(out, "X-Forwarded-Proto: ", proto);
+
+  out.add("Forwarded: ");  // RFC 7239
+  if (client.trusted) add_values(out, fields, FieldName::forwarded);
+  if (client.v6) {
+    out.add("for=\"[");
+    out.add(client.address);
+    out.add("]\"");
+  } else {
+    out.add("for=");
+    out.add(client.address);
+  }
+  if (!framing.host.empty()) {
+    out.add(";host=\"");  // quoted: a port's colon is no token character
+    out.add(framing.host);
+    out.add("\"");
+  }
+  out.add(";proto=");
+  out.add(proto);
+  out.add("\r\n");
+}
+
+}  // namespace
+
+void Writer::add_number(std::uint64_t number) {
+  char digits[20];
+  const auto done = std::to_chars(digits, digits + sizeof digits, number);
+  add({digits, static_cast<std::size_t>(done.ptr - digits)});
+}
+
+void Writer::add_hex(std::uint64_t number) {
+  char digits[16];
+  const auto done = std::to_chars(digits, digits + sizeof digits, number, 16);
+  add({digits, static_cast<std::size_t>(done.ptr - digits)});
+}
+
+void write_request_head(Writer& out, const RequestHead& head, const RequestFraming& framing,
+                        const RequestRewrite& rewrite) {
+  const config::Endpoint& endpoint = *rewrite.endpoint;
+  const bool trusted = rewrite.client.trusted;
+  const auto& secret = endpoint.secret_header;
+  bool traced = false;
+
+  out.add(head.method);
+  out.add(' ');
+  if (framing.path != "*") out.add(endpoint.url.base_path);
+  out.add(framing.path);
+  add_line(out, " HTTP/1.1\r\nHost: ", rewrite.host_line_value);
+
+  copy_lines(out, head.fields, head.fields_end, [&](const Field& field) {
+    switch (field.id) {
+      case FieldName::connection:
+      case FieldName::keep_alive:
+      case FieldName::proxy_connection:
+      case FieldName::proxy_authorization:
+      case FieldName::te:
+      case FieldName::trailer:
+      case FieldName::transfer_encoding:
+      case FieldName::upgrade:
+      case FieldName::host:
+      case FieldName::client_only:
+      case FieldName::x_forwarded_for:
+      case FieldName::forwarded:
+        return false;
+      case FieldName::x_forwarded_host:
+      case FieldName::x_forwarded_proto:
+        return trusted;
+      case FieldName::content_length:  // framing, whatever Connection says of it
+        return true;
+      case FieldName::traceparent:
+        traced = true;
+        break;
+      case FieldName::expect:
+        // Only an HTTP/1.1 client can be sent the interim answer (RFC 9110 section 10.1.1).
+        if (!framing.expect_continue) return false;
+        break;
+      default:
+        break;
+    }
+    if (framing.names_fields && named_by_connection(head.fields, field.name)) return false;
+    return !secret || !equal_ignoring_case(field.name, secret->name);
+  });
+
+  if (framing.body == BodyKind::chunked) out.add("Transfer-Encoding: chunked\r\n");
+  if (framing.upgrade) {
+    out.add("Connection: Upgrade\r\n");
+    add_line(out, "Upgrade: ", framing.upgrade_value);
+  }
+  add_forwarded(out, head, framing, rewrite.client);
+  add_line(out, "Via: ", rewrite.via);
+  if (!traced && !rewrite.traceparent.empty()) add_line(out, "traceparent: ", rewrite.traceparent);
+  if (secret) {
+    out.add(secret->name);
+    add_line(out, ": ", secret->value);
+  }
+  out.add("\r\n");
+}
+
+void write_response_head(Writer& out, const ResponseHead& head, const ResponseFraming& framing,
+                         const ResponseRewrite& rewrite) {
+  out.add("HTTP/1.1 ");
+  out.add_number(static_cast<std::uint64_t>(head.status));
+  out.add(' ');
+  out.add(head.reason);
+  out.add("\r\n");
+  bool dated = false;
+  // RFC 9110 section 8.6: no Content-Length in 1xx and 204, whatever the upstream said.
+  const bool no_length = rewrite.drop_length || head.status < 200 || head.status == 204;
+  copy_lines(out, head.fields, head.fields_end, [&](const Field& field) {
+    switch (field.id) {
+      case FieldName::connection:
+      case FieldName::keep_alive:
+      case FieldName::proxy_connection:
+      case FieldName::te:
+      case FieldName::trailer:
+      case FieldName::transfer_encoding:
+        return false;
+      case FieldName::upgrade:
+        return rewrite.switching;
+      case FieldName::content_length:
+        return !no_length;
+      case FieldName::location:
+        return rewrite.location.empty();
+      case FieldName::date:
+        dated = true;
+        break;
+      default:
+        break;
+    }
+    return !framing.names_fields || rewrite.switching ||
+           !named_by_connection(head.fields, field.name);
+  });
+  if (!rewrite.location.empty()) add_line(out, "Location: ", rewrite.location);
+  if (rewrite.has_length) {
+    out.add("Content-Length: ");
+    out.add_number(rewrite.length);
+    out.add("\r\n");
+  }
+  if (rewrite.chunked) out.add("Transfer-Encoding: chunked\r\n");
+  if (rewrite.switching) {
+    out.add("Connection: Upgrade\r\n");
+  } else if (rewrite.close) {
+    out.add("Connection: close\r\n");
+  } else if (rewrite.keep_alive_note) {
+    out.add("Connection: keep-alive\r\n");
+  }
+  if (!dated && head.status >= 200 && !rewrite.date.empty()) add_line(out, "Date: ", rewrite.date);
+  out.add(rewrite.extra);
+  out.add("\r\n");
+}
+
+}  // namespace proxy

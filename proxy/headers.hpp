@@ -1,0 +1,76 @@
+// Writes the heads that leave this proxy: the received lines byte for byte, minus what belongs to
+// one hop and what only we may say, plus ours. Pure; into memory of the caller.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "config/config.hpp"
+#include "proxy/framing.hpp"
+#include "proxy/head.hpp"
+
+namespace proxy {
+
+// Appends text to fixed memory; what does not fit sets `overflow` and is dropped.
+class Writer {
+ public:
+  Writer(char* into, std::size_t capacity) : begin_{into}, at_{into}, end_{into + capacity} {}
+  void add(std::string_view text) {
+    if (text.size() > static_cast<std::size_t>(end_ - at_)) {
+      overflow_ = true;
+      return;
+    }
+    std::memcpy(at_, text.data(), text.size());
+    at_ += text.size();
+  }
+  void add(char c) { add(std::string_view{&c, 1}); }
+  void add_number(std::uint64_t number);
+  void add_hex(std::uint64_t number);
+  std::string_view text() const { return {begin_, static_cast<std::size_t>(at_ - begin_)}; }
+  char* position() const { return at_; }
+  bool overflow() const { return overflow_; }
+
+ private:
+  char* begin_;
+  char* at_;
+  char* end_;
+  bool overflow_ = false;
+};
+
+struct ClientFacts {
+  std::string_view address;  // text; IPv6 without brackets
+  bool v6 = false;
+  bool tls = false;
+  bool trusted = false;  // the peer is a listed proxy: its forwarded fields are kept
+};
+
+struct RequestRewrite {
+  const config::Endpoint* endpoint = nullptr;
+  std::string_view host_line_value;  // what to send as Host
+  ClientFacts client;
+  std::string_view via;          // "1.1 understudy-1a2b3c"
+  std::string_view traceparent;  // used when the request has none
+};
+
+void write_request_head(Writer& out, const RequestHead& head, const RequestFraming& framing,
+                        const RequestRewrite& rewrite);
+
+struct ResponseRewrite {
+  bool close = false;            // tell the client that the connection ends
+  bool keep_alive_note = false;  // an HTTP/1.0 client that asked for it
+  bool chunked = false;          // we frame the body in chunks
+  bool drop_length = false;      // the length of the body changed or is not known
+  bool has_length = false;       // say `length`
+  std::uint64_t length = 0;
+  bool switching = false;     // 101: keep Upgrade
+  std::string_view location;  // replaces the Location value when not empty
+  std::string_view extra;     // whole lines, each with its CRLF
+  std::string_view date;      // used when the answer has none
+};
+
+void write_response_head(Writer& out, const ResponseHead& head, const ResponseFraming& framing,
+                         const ResponseRewrite& rewrite);
+
+}  // namespace proxy

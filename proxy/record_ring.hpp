@@ -1,0 +1,49 @@
+// A worker's finished requests on their way to the access log: one writer (the worker), one reader
+// (the control thread), fixed memory, no lock. A full ring drops and counts.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "proxy/request_record.hpp"
+
+namespace proxy {
+
+class RecordRing {
+ public:
+  static constexpr std::size_t capacity = 4096;
+
+  // The slot to fill, or null when the reader is behind; then `publish`.
+  RequestRecord* slot() {
+    if (!records_) records_.reset(new RequestRecord[capacity]);
+    if (written_.load(std::memory_order_relaxed) - read_.load(std::memory_order_acquire) >=
+        capacity) {
+      dropped_.store(dropped_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+      return nullptr;
+    }
+    return &records_[written_.load(std::memory_order_relaxed) % capacity];
+  }
+  void publish() {
+    written_.store(written_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  }
+
+  std::size_t take(std::vector<RequestRecord>& into) {
+    const std::uint64_t written = written_.load(std::memory_order_acquire);
+    std::uint64_t read = read_.load(std::memory_order_relaxed);
+    const std::size_t count = static_cast<std::size_t>(written - read);
+    for (; read != written; ++read) into.push_back(records_[read % capacity]);
+    read_.store(read, std::memory_order_release);
+    return count;
+  }
+  std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
+
+ private:
+  std::unique_ptr<RequestRecord[]> records_;  // made by the writer before the first publish
+  std::atomic<std::uint64_t> written_{0};
+  std::atomic<std::uint64_t> read_{0};
+  std::atomic<std::uint64_t> dropped_{0};
+};
+
+}  // namespace proxy

@@ -1,0 +1,271 @@
+#include "proxy/worker.hpp"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <cstring>
+#include <ctime>
+
+#include "proxy/client_connection.hpp"
+#include "proxy/listener.hpp"
+
+namespace proxy {
+namespace {
+
+std::uint64_t next_random(std::uint64_t& state) {  // splitmix64; ids need no secrecy
+  state += 0x9e3779b97f4a7c15ULL;
+  std::uint64_t z = state;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+  return z ^ (z >> 31);
+}
+
+char* put_hex(char* out, std::uint64_t value) {
+  // Eight digits at a time: the nibbles of a half are spread over the bytes of a word, and those
+  // above 9 moved on to the letters.
+  for (int half = 32; half >= 0; half -= 32, out += 8) {
+    std::uint64_t spread = (value >> half) & 0xffffffffULL;
+    spread = ((spread << 16) | spread) & 0x0000ffff0000ffffULL;
+    spread = ((spread << 8) | spread) & 0x00ff00ff00ff00ffULL;
+    spread = ((spread << 4) | spread) & 0x0f0f0f0f0f0f0f0fULL;
+    const std::uint64_t letters = ((spread + 0x0606060606060606ULL) >> 4) & 0x0101010101010101ULL;
+    spread += 0x3030303030303030ULL + letters * ('a' - '0' - 10);
+    std::memcpy(out, &spread, 8);  // the order of an id's digits is nobody's business
+  }
+  return out;
+}
+
+}  // namespace
+
+void Worker::List::add(ClientConnection* connection) {
+  connection->previous = last;
+  connection->next = nullptr;
+  (last ? last->next : first) = connection;
+  last = connection;
+}
+
+void Worker::List::remove(ClientConnection* connection) {
+  (connection->previous ? connection->previous->next : first) = connection->next;
+  (connection->next ? connection->next->previous : last) = connection->previous;
+  connection->next = connection->previous = nullptr;
+}
+
+Worker::Worker(std::size_t index_, Shared& shared_)
+    : index{index_},
+      shared{shared_},
+      io{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO},
+      pool{io, index_},
+      timer_{io},
+      random_{shared_.seed ^ (0x51ed2701u * (index_ + 1))} {}
+
+Worker::~Worker() {
+  // Connections refer to this worker until their cancelled waits have come back.
+  close_everything();
+  while (connection_count_ > 0 || pool.connections() > 0) {
+    io.restart();
+    if (io.poll() == 0) break;
+  }
+}
+
+void Worker::run() {
+  const auto guard = boost::asio::make_work_guard(io);
+  (void)snapshot();
+  arm_tick();
+  io.run();
+}
+
+const Snapshot& Worker::snapshot() {
+  const std::uint64_t version = shared.snapshots->version();
+  if (version != snapshot_version_) {
+    cached_ = new CachedSnapshot{shared.snapshots->snapshot(), 0};
+    current_ = SnapshotHold{cached_};
+    snapshot_version_ = version;
+  }
+  return *cached_->value;
+}
+
+void Worker::add_listener(int descriptor, const ListenerFacts& facts) {
+  boost::asio::post(io, [this, descriptor, facts] {
+    auto listener = std::make_shared<Listener>(*this, facts);
+    if (listener->adopt(descriptor)) listeners_.push_back(std::move(listener));
+  });
+}
+
+void Worker::remove_listener(std::size_t key) {
+  boost::asio::post(io, [this, key] {
+    std::erase_if(listeners_, [key](const std::shared_ptr<Listener>& listener) {
+      if (listener->facts().key != key) return false;
+      listener->close();
+      return true;
+    });
+  });
+}
+
+void Worker::renew_listener(std::size_t key, transport::TlsContext tls) {
+  boost::asio::post(io, [this, key, tls = std::move(tls)] {
+    for (const auto& listener : listeners_)
+      if (listener->facts().key == key) listener->renew(tls);
+  });
+}
+
+template <class Visit>
+void Worker::each_connection(Visit visit) {
+  // A visit may end the connection it is given, never another one.
+  for (List* list : {&active_, &parked_}) {
+    for (ClientConnection* at = list->first; at;) {
+      ClientConnection* following = at->next;
+      visit(*at);
+      at = following;
+    }
+  }
+}
+
+void Worker::snapshot_changed() {
+  boost::asio::post(io, [this] {
+    const Snapshot& now = snapshot();
+    for (const routing::RoutingEntry& entry : now.table.entries)
+      if (entry.rotation == routing::Rotation::out) pool.close_idle_of(entry.id);
+    std::vector<ClientConnection*> concerned;  // a rescue moves its connection between lists
+    for (ClientConnection* at = active_.first; at; at = at->next) concerned.push_back(at);
+    for (ClientConnection* connection : concerned) connection->on_snapshot_change();
+  });
+}
+
+void Worker::drain(config::Millis limit, std::function<void()> done) {
+  boost::asio::post(io, [this, limit, done = std::move(done)] {
+    draining_ = true;
+    drain_deadline_ = deadline_in(limit);
+    drained_ = done;
+    for (const auto& listener : listeners_) listener->close();
+    listeners_.clear();
+    each_connection([](ClientConnection& connection) { connection.close_if_parked(); });
+    check_drained();
+  });
+}
+
+void Worker::check_drained() {
+  if (!drained_) return;
+  if (connection_count_ > 0 && static_cast<std::int32_t>(tick_ - drain_deadline_) < 0) return;
+  const auto done = std::exchange(drained_, nullptr);
+  done();
+}
+
+void Worker::close_everything() {
+  stopping_ = true;
+  timer_.cancel();
+  for (const auto& listener : listeners_) listener->close();
+  listeners_.clear();
+  std::vector<ClientConnection*> all;
+  each_connection([&](ClientConnection& connection) { all.push_back(&connection); });
+  for (ClientConnection* connection : all) connection->abandon();
+  pool.close_all_idle();
+}
+
+void Worker::stop() {
+  boost::asio::post(io, [this] {
+    close_everything();
+    io.stop();
+  });
+}
+
+void Worker::arm_tick() {
+  timer_.expires_after(tick_length);
+  timer_.async_wait([this](const boost::system::error_code& failed) {
+    if (failed || stopping_) return;
+    on_tick();
+    arm_tick();
+  });
+}
+
+void Worker::on_tick() {
+  ++tick_;
+  std::vector<ClientConnection*> due;
+  for (ClientConnection* at = active_.first; at; at = at->next)
+    if (static_cast<std::int32_t>(tick_ - at->deadline_tick()) >= 0) due.push_back(at);
+  for (ClientConnection* connection : due) connection->on_deadline();
+  while (parked_.first && static_cast<std::int32_t>(tick_ - parked_.first->deadline_tick()) >= 0)
+    parked_.first->close_if_parked();
+  const auto idle = snapshot().config->timeouts.upstream_idle;
+  pool.close_idle_before(tick_ - (deadline_in(idle) - tick_));
+  for (const auto& listener : listeners_) listener->resume_if_paused();
+  check_drained();
+}
+
+std::uint32_t Worker::deadline_in(config::Millis span) const {
+  const auto ticks = (span + tick_length - config::Millis{1}) / tick_length;
+  // One more tick: the current one is already partly over, and no deadline may come early.
+  return tick_ + static_cast<std::uint32_t>(std::min<std::int64_t>(ticks, 1 << 30)) + 1;
+}
+
+std::string_view Worker::date() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  if (now.tv_sec != date_second_) {
+    date_second_ = now.tv_sec;
+    tm parts{};
+    ::gmtime_r(&now.tv_sec, &parts);
+    std::strftime(date_, sizeof date_, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  }
+  return {date_, 29};
+}
+
+void Worker::make_traceparent(char (&into)[56]) {
+  char* at = into;
+  *at++ = '0', *at++ = '0', *at++ = '-';
+  at = put_hex(at, next_random(random_) | 1);  // an id of zeros would be invalid
+  at = put_hex(at, next_random(random_));
+  *at++ = '-';
+  at = put_hex(at, next_random(random_) | 1);
+  *at++ = '-', *at++ = '0', *at++ = '0';
+  *at = '\0';
+}
+
+void Worker::report(routing::EndpointId endpoint, health::EvidenceKind kind) {
+  if (!shared.callbacks.on_evidence) return;
+  health::Evidence evidence;
+  evidence.endpoint = endpoint;
+  evidence.kind = kind;
+  evidence.at = health::Clock::now();
+  shared.callbacks.on_evidence(evidence);
+}
+
+bool Worker::over_limit(std::size_t limit, Counter WorkerCounters::* which) const {
+  // The other workers' counters are looked at only when this one has used its own share.
+  const std::size_t workers = shared.all_counters.size();
+  if ((counters.*which).value() < limit / workers) return false;
+  std::uint64_t total = 0;
+  for (const WorkerCounters* each : shared.all_counters) total += (each->*which).value();
+  return total >= limit;
+}
+
+void Worker::opened(ClientConnection* connection) {
+  active_.add(connection);
+  ++connection_count_;
+  counters.connections.bump();
+}
+
+void Worker::to_active(ClientConnection* connection) {
+  parked_.remove(connection);
+  active_.add(connection);
+  counters.idle_connections.drop();
+}
+
+void Worker::to_parked(ClientConnection* connection) {
+  active_.remove(connection);
+  parked_.add(connection);
+  counters.idle_connections.bump();
+}
+
+void Worker::closed(ClientConnection* connection) {
+  if (connection->parked()) {
+    parked_.remove(connection);
+    counters.idle_connections.drop();
+  } else {
+    active_.remove(connection);
+  }
+  --connection_count_;
+  counters.connections.drop();
+  delete connection;
+  if (draining_ && !stopping_) check_drained();
+}
+
+}  // namespace proxy
