@@ -1,0 +1,54 @@
+// Which of the Durable extension's routes a request means. Route words match in any letter case;
+// ids, function and event names are decoded and otherwise kept as they are. Pure, any thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace rehearsal {
+
+enum class DurableAction {
+  start,
+  status,
+  list,
+  purge_one,
+  purge_many,
+  raise_event,
+  terminate,
+  suspend,
+  resume,
+  rewind,
+  restart,
+  make_primary,
+  unknown,  // under the extension's path, but no route of this verb: 404
+};
+
+struct DurableRoute {
+  DurableAction action = DurableAction::unknown;
+  std::string function;
+  std::string instance_id;
+  std::string event;
+};
+
+// nullopt: not a path of the Durable extension.
+std::optional<DurableRoute> parse_durable_route(std::string_view method, std::string_view path);
+
+// POST /api/orchestrators/{function}: the usual path of a starter of one's own.
+std::optional<std::string> parse_custom_starter(std::string_view method, std::string_view path);
+
+// At most 256 bytes, not starting with "@", none of / \ # ? and no control characters.
+bool is_valid_instance_id(std::string_view id);
+// Letters and digits, starting with a letter, 3 to 45 of them.
+bool is_valid_hub_name(std::string_view name);
+
+// Where the answers to a start say that the instance can be managed.
+struct ManagementContext {
+  std::string origin;  // "http://host:port"
+  std::string hub;
+  std::string key;  // "" when the extension asks for none
+};
+std::string check_status_payload(const ManagementContext&, std::string_view id);
+std::string status_query_uri(const ManagementContext&, std::string_view id);
+
+}  // namespace rehearsal

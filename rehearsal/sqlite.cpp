@@ -1,0 +1,92 @@
+#include "rehearsal/sqlite.hpp"
+
+#include <sqlite3.h>
+
+#include <stdexcept>
+
+namespace rehearsal {
+
+Database::Database(const std::string& file) {
+  constexpr int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+  if (sqlite3_open_v2(file.c_str(), &handle_, flags, nullptr) == SQLITE_OK) return;
+  const std::string why = handle_ != nullptr ? sqlite3_errmsg(handle_) : "out of memory";
+  sqlite3_close(handle_);
+  throw std::runtime_error("cannot open " + file + ": " + why);
+}
+
+Database::~Database() {
+  sqlite3_close(handle_);
+}
+
+void Database::execute(const char* sql) {
+  if (sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr) != SQLITE_OK)
+    throw std::runtime_error(std::string{"SQLite: "} + sqlite3_errmsg(handle_));
+}
+
+int Database::rows_changed() const {
+  return sqlite3_changes(handle_);
+}
+
+Statement::Statement(Database& database, std::string_view sql) : database_{database} {
+  if (sqlite3_prepare_v2(database.handle(), sql.data(), static_cast<int>(sql.size()), &statement_,
+                         nullptr) != SQLITE_OK)
+    fail();
+}
+
+Statement::~Statement() {
+  sqlite3_finalize(statement_);
+}
+
+Statement& Statement::bind(std::string_view text) {
+  const char* data = text.empty() ? "" : text.data();  // a null pointer would bind NULL
+  if (sqlite3_bind_text64(statement_, ++bound_, data, text.size(), SQLITE_TRANSIENT, SQLITE_UTF8) !=
+      SQLITE_OK)
+    fail();
+  return *this;
+}
+
+Statement& Statement::bind(std::int64_t number) {
+  if (sqlite3_bind_int64(statement_, ++bound_, number) != SQLITE_OK) fail();
+  return *this;
+}
+
+bool Statement::step() {
+  const int result = sqlite3_step(statement_);
+  if (result == SQLITE_ROW) return true;
+  if (result != SQLITE_DONE) fail();
+  return false;
+}
+
+void Statement::run() {
+  while (step()) {
+  }
+}
+
+std::string Statement::text(int column) const {
+  const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
+  const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
+  return data == nullptr ? std::string{} : std::string(data, size);
+}
+
+std::int64_t Statement::number(int column) const {
+  return sqlite3_column_int64(statement_, column);
+}
+
+void Statement::fail() const {
+  throw std::runtime_error(std::string{"SQLite: "} + sqlite3_errmsg(database_.handle()));
+}
+
+Transaction::Transaction(Database& database) : database_{database} {
+  database_.execute("BEGIN IMMEDIATE");
+}
+
+Transaction::~Transaction() {
+  if (open_) sqlite3_exec(database_.handle(), "ROLLBACK", nullptr, nullptr, nullptr);
+}
+
+void Transaction::commit() {
+  database_.execute("COMMIT");
+  open_ = false;
+}
+
+}  // namespace rehearsal

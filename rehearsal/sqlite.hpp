@@ -1,0 +1,67 @@
+// SQLite with owners for its handles. One thread per Database. Throws std::runtime_error with
+// SQLite's own words when a call fails.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace rehearsal {
+
+class Database {
+ public:
+  explicit Database(const std::string& file);
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  void execute(const char* sql);
+  int rows_changed() const;  // by the last statement
+  sqlite3* handle() const { return handle_; }
+
+ private:
+  sqlite3* handle_ = nullptr;
+};
+
+// Parameters are bound in the order of the question marks.
+class Statement {
+ public:
+  Statement(Database& database, std::string_view sql);
+  ~Statement();
+  Statement(const Statement&) = delete;
+  Statement& operator=(const Statement&) = delete;
+
+  Statement& bind(std::string_view text);
+  Statement& bind(std::int64_t number);
+
+  bool step();  // true: a row is there
+  void run();   // for statements without rows
+
+  std::string text(int column) const;
+  std::int64_t number(int column) const;
+
+ private:
+  [[noreturn]] void fail() const;
+  Database& database_;
+  sqlite3_stmt* statement_ = nullptr;
+  int bound_ = 0;
+};
+
+// Takes the write lock at once, rolls back unless committed.
+class Transaction {
+ public:
+  explicit Transaction(Database& database);
+  ~Transaction();
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+  void commit();
+
+ private:
+  Database& database_;
+  bool open_ = true;
+};
+
+}  // namespace rehearsal

@@ -1,0 +1,346 @@
+// Two stand-in apps and their storage, all on one io_context over real sockets.
+#include "rehearsal/function_app.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <set>
+
+#include "rehearsal/hub_store.hpp"
+#include "rehearsal/storage_api.hpp"
+#include "tests/integration/transport/loopback.hpp"
+
+namespace rehearsal {
+
+namespace asio = boost::asio;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+using transport::FetchRequest;
+using transport::FetchResponse;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr const char* webhooks = "/runtime/webhooks/durabletask";
+
+class TwoApps : public ::testing::Test {
+ protected:
+  TwoApps() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "apps-XXXXXX").string();
+    if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
+    folder = pattern;
+    start_storage(0);
+  }
+  ~TwoApps() override {
+    primary.reset();
+    secondary.reset();
+    stop_storage();
+    std::error_code ignored;
+    std::filesystem::remove_all(folder, ignored);
+  }
+
+  void start_storage(std::uint16_t port) {
+    store = std::make_unique<HubStore>((folder / "hub.db").string());
+    api = std::make_unique<StorageApi>(*store);
+    storage = std::make_unique<transport::HttpServer>(
+        context.get_executor(), config::Address{"127.0.0.1", port},
+        [this](transport::ServerRequest request) { return api->handle(std::move(request)); });
+    storage_port = storage->port();
+  }
+  void stop_storage() {
+    storage.reset();
+    api.reset();
+    store.reset();
+  }
+
+  AppOptions options(const std::string& name) {
+    AppOptions out;
+    out.name = name;
+    out.storage.emplace();
+    out.storage->host = "127.0.0.1";
+    out.storage->port = storage_port;
+    out.hub = "Orders";
+    out.plan.steps = 3;
+    out.plan.step_time = 20ms;
+    out.lease = 300ms;
+    out.poll_interval = 50ms;
+    return out;
+  }
+  void start_apps() {
+    primary = std::make_unique<FunctionApp>(context.get_executor(), options("primary"));
+    secondary = std::make_unique<FunctionApp>(context.get_executor(), options("secondary"));
+  }
+
+  FetchResponse send(FunctionApp& app, const std::string& method, const std::string& target,
+                     const std::string& body = "", transport::HeaderList headers = {}) {
+    FetchRequest request;
+    request.addresses = {transport_test::loopback(app.server().port())};
+    request.host = "orders.example";
+    request.method = method;
+    request.target = target;
+    request.body = body;
+    request.headers = std::move(headers);
+    request.deadline = transport_test::in(10s);
+    auto answer = transport_test::run_until_done(context, transport::fetch(request));
+    if (!answer) throw std::runtime_error(to_string(answer.error()));
+    return std::move(*answer);
+  }
+  FetchResponse durable(FunctionApp& app, const std::string& method, const std::string& path,
+                        const std::string& body = "") {
+    return send(app, method, webhooks + path, body, {{"Content-Type", "application/json"}});
+  }
+
+  // Polls until the status object contains the text; the answer that did.
+  FetchResponse poll_until(FunctionApp& app, const std::string& id, const std::string& text) {
+    const auto limit = transport_test::in(20s);
+    for (;;) {
+      FetchResponse answer = durable(app, "GET", "/instances/" + id);
+      if (answer.body.find(text) != std::string::npos) return answer;
+      if (transport_test::in(0ms) > limit)
+        throw std::runtime_error("never saw " + text + " but " + answer.body);
+    }
+  }
+
+  std::filesystem::path folder;
+  asio::io_context context;
+  std::unique_ptr<HubStore> store;
+  std::unique_ptr<StorageApi> api;
+  std::unique_ptr<transport::HttpServer> storage;
+  std::uint16_t storage_port = 0;
+  std::unique_ptr<FunctionApp> primary, secondary;
+};
+
+std::string header(const FetchResponse& response, std::string_view name) {
+  const std::string* value = transport::find_header(response.headers, name);
+  return value == nullptr ? "(absent)" : *value;
+}
+
+}  // namespace
+
+TEST_F(TwoApps, AStartIsAcceptedPolledAndCompleted) {
+  start_apps();
+  const auto started = durable(*primary, "POST", "/orchestrators/Hello/id-1", R"({"x":1})");
+  EXPECT_EQ(started.status, 202);
+  EXPECT_EQ(header(started, "Retry-After"), "10");
+  EXPECT_EQ(header(started, "Location"),
+            "http://orders.example/runtime/webhooks/durabletask/instances/id-1"
+            "?taskHub=Orders&connection=Storage");
+  EXPECT_THAT(started.body,
+              StartsWith(R"({"id":"id-1","statusQueryGetUri":"http://orders.example/)"));
+
+  const auto running = durable(*primary, "GET", "/instances/id-1?a=%2F");
+  EXPECT_EQ(running.status, 202);
+  EXPECT_EQ(header(running, "Retry-After"), "5");
+  EXPECT_EQ(header(running, "Location"),
+            "http://orders.example/runtime/webhooks/durabletask/instances/id-1?a=%2F");
+
+  const auto done = poll_until(*secondary, "id-1", "Completed");
+  EXPECT_EQ(done.status, 200);
+  EXPECT_EQ(header(done, "Location"), "(absent)");
+  EXPECT_EQ(header(done, "X-Served-By"), "secondary");
+}
+
+TEST_F(TwoApps, AnUnknownInstanceIsA404WithAnEmptyBody) {
+  start_apps();
+  const auto answer = durable(*primary, "GET", "/instances/understudy-probe");
+  EXPECT_EQ(answer.status, 404);
+  EXPECT_EQ(answer.body, "");
+}
+
+TEST_F(TwoApps, ALiveIdIsRefusedAsTheExtensionDoesIt) {
+  start_apps();
+  const std::string slow = R"({"steps":1,"stepMilliseconds":60000})";
+  ASSERT_EQ(durable(*primary, "POST", "/orchestrators/Hello/id-1", slow).status, 202);
+  poll_until(*primary, "id-1", "Running");
+  const auto again = durable(*secondary, "POST", "/orchestrators/Hello/id-1", slow);
+  EXPECT_EQ(again.status, 500);
+  EXPECT_THAT(again.body, HasSubstr("\"ExceptionMessage\":\"An Orchestration instance with the "
+                                    "status Running already exists.\""));
+}
+
+TEST_F(TwoApps, BadStartsAreRefusedWithTheirReason) {
+  AppOptions strict = options("primary");
+  strict.functions = {"Hello"};
+  primary = std::make_unique<FunctionApp>(context.get_executor(), strict);
+  EXPECT_EQ(durable(*primary, "POST", "/orchestrators/Unknown").status, 400);
+  EXPECT_EQ(durable(*primary, "POST", "/orchestrators/Hello/@id").status, 400);
+  EXPECT_EQ(durable(*primary, "POST", "/orchestrators/Hello/a%2Fb").status, 400);
+  EXPECT_EQ(durable(*primary, "POST", "/orchestrators/Hello", "{not json").status, 400);
+  EXPECT_EQ(durable(*primary, "POST", "/orchestrators/Hello?taskHub=1bad").status, 400);
+  EXPECT_EQ(durable(*primary, "POST", "/orchestrators/Hello?connection=Unknown").status, 500);
+  EXPECT_EQ(durable(*primary, "POST", "/orchestrators/Hello").status, 202);
+}
+
+TEST_F(TwoApps, AStarterOfOnesOwnAnswersLikeTheBuiltInOne) {
+  start_apps();
+  const auto started = send(*primary, "POST", "/api/orchestrators/Hello");
+  EXPECT_EQ(started.status, 202);
+  const std::string id = started.body.substr(7, 32);
+  EXPECT_EQ(id.find_first_not_of("0123456789abcdef"), std::string::npos) << started.body;
+  poll_until(*primary, id, "Completed");
+}
+
+TEST_F(TwoApps, AStartThatWaitsGetsTheOutput) {
+  start_apps();
+  const auto answer =
+      durable(*primary, "POST", "/orchestrators/Hello?timeout=10&pollingInterval=1");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_THAT(answer.body, StartsWith(R"(["step 1 of 3 on )"));
+}
+
+TEST_F(TwoApps, TheOtherAppGoesOnWhenOneStops) {
+  primary = std::make_unique<FunctionApp>(context.get_executor(), options("primary"));
+  durable(*primary, "POST", "/orchestrators/Hello/id-1", R"({"steps":4,"stepMilliseconds":100})");
+  poll_until(*primary, "id-1", R"("step":1)");
+  send(*primary, "POST", "/_control/state/stopped");  // its lease runs out, as after a crash
+  secondary = std::make_unique<FunctionApp>(context.get_executor(), options("secondary"));
+  const auto done = poll_until(*secondary, "id-1", "Completed");
+  EXPECT_THAT(done.body, HasSubstr(R"("step 1 of 4 on primary")"));
+  EXPECT_THAT(done.body, HasSubstr(R"("step 4 of 4 on secondary")"));
+  EXPECT_EQ(store->activity_counts("Orders").at(1).taken_over, 1);
+}
+
+TEST_F(TwoApps, AnAppThatEndsHandsItsWorkOverAtOnce) {
+  AppOptions long_lease = options("primary");
+  long_lease.lease = 1h;
+  primary = std::make_unique<FunctionApp>(context.get_executor(), long_lease);
+  durable(*primary, "POST", "/orchestrators/Hello/id-1", R"({"steps":3,"stepMilliseconds":150})");
+  poll_until(*primary, "id-1", R"("step":1)");
+  bool ended = false;
+  primary->stop([&ended] { ended = true; });
+  context.restart();
+  while (!ended) context.run_one();
+  secondary = std::make_unique<FunctionApp>(context.get_executor(), options("secondary"));
+  EXPECT_THAT(poll_until(*secondary, "id-1", "Completed").body, HasSubstr("3 of 3 on secondary"));
+}
+
+TEST_F(TwoApps, AHundredOrchestrationsRunEachStepOnce) {
+  start_apps();
+  std::set<std::string> ids;
+  for (int i = 0; i < 100; ++i) {
+    const std::string id = "id-" + std::to_string(i);
+    ASSERT_EQ(
+        durable(i % 2 == 0 ? *primary : *secondary, "POST", "/orchestrators/Hello/" + id).status,
+        202);
+    ids.insert(id);
+  }
+  for (const std::string& id : ids) poll_until(*primary, id, "Completed");
+  std::int64_t activities = 0;
+  for (const ActivityCount& count : store->activity_counts("Orders"))
+    activities += count.activities;
+  EXPECT_EQ(activities, 300);
+}
+
+TEST_F(TwoApps, AStorageThatIsAwayIsA500AndEverythingGoesOnWhenItIsBack) {
+  primary = std::make_unique<FunctionApp>(context.get_executor(), options("primary"));
+  durable(*primary, "POST", "/orchestrators/Hello/id-1", R"({"steps":3,"stepMilliseconds":100})");
+  poll_until(*primary, "id-1", R"("step":1)");
+  stop_storage();
+  EXPECT_EQ(durable(*primary, "GET", "/instances/id-1").status, 500);
+  EXPECT_EQ(durable(*primary, "POST", "/orchestrators/Hello").status, 500);
+  EXPECT_EQ(send(*primary, "GET", "/api/health").status, 200);
+  start_storage(storage_port);
+  EXPECT_EQ(poll_until(*primary, "id-1", "Completed").status, 200);
+}
+
+TEST_F(TwoApps, TheManagementRoutesAnswerAsDocumented) {
+  start_apps();
+  durable(*primary, "POST", "/orchestrators/Hello/id-1",
+          R"({"steps":1,"stepMilliseconds":1,"waitForEvent":"Go"})");
+  EXPECT_EQ(durable(*primary, "POST", "/instances/id-1/suspend?reason=wait").status, 202);
+  EXPECT_EQ(durable(*primary, "GET", "/instances/id-1").status, 202);
+  EXPECT_EQ(durable(*primary, "POST", "/instances/id-1/resume").status, 202);
+  EXPECT_EQ(send(*primary, "POST", std::string{webhooks} + "/instances/id-1/raiseEvent/Go", "1",
+                 {{"Content-Type", "text/plain"}})
+                .status,
+            400);
+  EXPECT_EQ(durable(*primary, "POST", "/instances/id-1/raiseEvent/Go", "{bad").status, 400);
+  EXPECT_EQ(durable(*primary, "POST", "/instances/id-1/raiseEvent/Go", "{}").status, 202);
+  poll_until(*primary, "id-1", "Completed");
+  EXPECT_EQ(durable(*primary, "POST", "/instances/id-1/raiseEvent/Go", "{}").status, 410);
+  EXPECT_EQ(durable(*primary, "POST", "/instances/id-1/terminate").status, 410);
+  EXPECT_EQ(durable(*primary, "POST", "/instances/absent/terminate").status, 404);
+  EXPECT_EQ(durable(*primary, "POST", "/instances/absent/restart").status, 400);
+  EXPECT_EQ(durable(*primary, "POST", "/makeprimary").status, 200);
+
+  const auto list = durable(*primary, "GET", "/instances?runtimeStatus=Completed,Failed&top=5");
+  EXPECT_EQ(list.status, 200);
+  EXPECT_THAT(list.body, StartsWith(R"([{"name":"Hello","instanceId":"id-1")"));
+  EXPECT_EQ(header(list, "x-ms-continuation-token"), "");
+
+  EXPECT_EQ(durable(*primary, "DELETE", "/instances").status, 400);
+  const auto purged = durable(*primary, "DELETE", "/instances/id-1");
+  EXPECT_EQ(purged.status, 200);
+  EXPECT_EQ(purged.body, R"({"instancesDeleted":1})");
+  EXPECT_EQ(durable(*primary, "DELETE", "/instances/id-1").status, 404);
+  EXPECT_EQ(durable(*primary, "DELETE", "/instances?createdTimeFrom=2020-01-01").status, 404);
+}
+
+TEST_F(TwoApps, TheKeyOfTheExtensionIsAskedForAndTheHeaderWins) {
+  AppOptions keyed = options("primary");
+  keyed.key = "secret";
+  primary = std::make_unique<FunctionApp>(context.get_executor(), keyed);
+  const std::string path = std::string{webhooks} + "/instances/absent";
+  EXPECT_EQ(send(*primary, "GET", path).status, 401);
+  EXPECT_EQ(send(*primary, "GET", path + "?code=secret").status, 404);
+  EXPECT_EQ(send(*primary, "GET", path, "", {{"x-functions-key", "secret"}}).status, 404);
+  EXPECT_EQ(send(*primary, "GET", path + "?code=secret", "", {{"x-functions-key", "no"}}).status,
+            401);
+  EXPECT_THAT(header(send(*primary, "POST", "/api/orchestrators/Hello"), "Location"),
+              EndsWith("&code=secret"));
+}
+
+TEST_F(TwoApps, ForwardedHostIsBelievedOnlyWhenAskedTo) {
+  AppOptions believing = options("primary");
+  believing.forwarded_host = true;
+  primary = std::make_unique<FunctionApp>(context.get_executor(), believing);
+  secondary = std::make_unique<FunctionApp>(context.get_executor(), options("secondary"));
+  const transport::HeaderList forwarded{{"X-Forwarded-Host", "public.example"},
+                                        {"X-Forwarded-Proto", "https"}};
+  EXPECT_THAT(header(send(*primary, "POST", "/api/orchestrators/Hello", "", forwarded), "Location"),
+              StartsWith("https://public.example/runtime"));
+  EXPECT_THAT(
+      header(send(*secondary, "POST", "/api/orchestrators/Hello", "", forwarded), "Location"),
+      StartsWith("http://orders.example/runtime"));
+}
+
+TEST_F(TwoApps, ThePlainRoutesAnswer) {
+  start_apps();
+  EXPECT_EQ(send(*primary, "GET", "/").status, 200);
+  EXPECT_EQ(send(*primary, "GET", "/admin/host/ping").status, 200);
+  EXPECT_THAT(send(*primary, "GET", "/api/health").body,
+              StartsWith(R"({"name":"primary","state":"running"})"));
+  const auto echo = send(*primary, "PUT", "/api/echo?a=1", "hello", {{"X-Test", "yes"}});
+  EXPECT_THAT(echo.body, HasSubstr(R"("app":"primary","method":"PUT","path":"/api/echo")"));
+  EXPECT_THAT(echo.body, HasSubstr(R"({"X-Test":"yes"})"));
+  EXPECT_THAT(echo.body, HasSubstr(R"("body":"hello")"));
+  EXPECT_EQ(send(*primary, "POST", "/api/echo?raw=1", "hello").body, "hello");
+  EXPECT_EQ(send(*primary, "GET", "/api/bytes/200000").body.size(), 200'000u);
+  EXPECT_EQ(send(*primary, "GET", "/api/bytes/200000?chunked=1").body.size(), 200'000u);
+  EXPECT_EQ(send(*primary, "GET", "/api/delay/1").status, 200);
+  EXPECT_EQ(send(*primary, "GET", "/api/status/418").status, 418);
+  EXPECT_THAT(send(*primary, "POST", "/api/sink", std::string(300'000, 'x')).body,
+              HasSubstr("300000"));
+  EXPECT_EQ(send(*primary, "GET", "/api/absent").status, 404);
+}
+
+TEST_F(TwoApps, TheSwitchesAreOutOfReachThroughAProxy) {
+  start_apps();
+  const auto refused =
+      send(*primary, "POST", "/_control/state/stopped", "", {{"Via", "1.1 understudy"}});
+  EXPECT_EQ(refused.status, 404);
+  EXPECT_EQ(send(*primary, "GET", "/api/health").status, 200);
+}
+
+TEST_F(TwoApps, AnAppToldToResetDoesSoUntilHealed) {
+  start_apps();
+  send(*primary, "POST", "/_control/reset");
+  EXPECT_THROW(send(*primary, "GET", "/api/health"), std::runtime_error);
+  send(*primary, "POST", "/_control/heal");
+  EXPECT_EQ(send(*primary, "GET", "/api/health").status, 200);
+}
+
+}  // namespace rehearsal
