@@ -1,0 +1,217 @@
+#include "app/admin.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <nlohmann/json.hpp>
+
+#include "app/metrics.hpp"
+#include "app/status_json.hpp"
+#include "config/units.hpp"
+
+namespace app {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using transport::ServerRequest;
+using transport::ServerResponse;
+
+constexpr std::array action_names{"enable", "disable", "drain",    "undrain",
+                                  "hold",   "release", "failback", "reload"};
+
+std::string dumped(const Json& json) {  // invalid UTF-8, which a peer may have sent, is replaced
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+ServerResponse json_response(int status, const Json& body) {
+  return {status, "application/json", dumped(body)};
+}
+
+ServerResponse problem(int status, const char* title, const std::string& detail) {
+  return {status, "application/problem+json",
+          dumped({{"title", title}, {"status", status}, {"detail", detail}})};
+}
+
+ServerResponse text_response(int status, const std::string& text) {
+  return {status, "text/plain; charset=utf-8", text + "\n"};
+}
+
+std::string lower(std::string_view text) {
+  std::string out{text};
+  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return out;
+}
+
+// The host of "host:port", "[v6]:port" or "host".
+std::string host_of(std::string_view authority) {
+  if (authority.starts_with('[')) {
+    const std::size_t end = authority.find(']');
+    return lower(authority.substr(1, end == authority.npos ? authority.npos : end - 1));
+  }
+  return lower(authority.substr(0, authority.find(':')));
+}
+
+std::string percent_decoded(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size() &&
+        std::isxdigit(static_cast<unsigned char>(text[i + 1])) &&
+        std::isxdigit(static_cast<unsigned char>(text[i + 2]))) {
+      out += static_cast<char>(std::stoi(std::string{text.substr(i + 1, 2)}, nullptr, 16));
+      i += 2;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+std::string_view query_value(std::string_view query, std::string_view key) {
+  while (!query.empty()) {
+    const std::size_t end = std::min(query.find('&'), query.size());
+    const std::string_view pair = query.substr(0, end);
+    if (pair.starts_with(key) && pair.size() > key.size() && pair[key.size()] == '=')
+      return pair.substr(key.size() + 1);
+    query.remove_prefix(std::min(end + 1, query.size()));
+  }
+  return {};
+}
+
+// Asked by machines that know the address only (orchestrators, scrapers) and giving little away.
+bool is_open_path(std::string_view path) {
+  return path == "/healthz" || path == "/readyz" || path == "/metrics";
+}
+
+ServerResponse readiness(const Picture& picture) {
+  const std::string reason = not_ready_reason(picture);
+  if (reason.empty()) return text_response(200, "ready: " + *picture.active);
+  ServerResponse response = text_response(503, "not ready: " + reason);
+  response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
+ServerResponse page() {
+  ServerResponse response{200, "text/html; charset=utf-8", std::string{status_page()}};
+  response.headers.emplace_back(
+      "Content-Security-Policy",
+      "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+      "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
+      "frame-ancestors 'none'");
+  return response;
+}
+
+ServerResponse not_found() {
+  return problem(404, "Not Found",
+                 "this listener has /, /healthz, /readyz, /metrics, /api/status, /api/events, and "
+                 "POST /api/endpoints/NAME/{enable,disable,drain,undrain}, /api/hold, "
+                 "/api/release, /api/failback, /api/reload");
+}
+
+std::optional<Action> action_named(std::string_view name) {
+  const auto found = std::find(action_names.begin(), action_names.end(), name);
+  if (found == action_names.end()) return std::nullopt;
+  return static_cast<Action>(found - action_names.begin());
+}
+
+bool concerns_an_endpoint(Action action) {
+  return action <= Action::undrain;
+}
+
+}  // namespace
+
+std::string_view to_string(Action action) {
+  return action_names[static_cast<std::size_t>(action)];
+}
+
+std::string admin_refusal(const ServerRequest& request, const std::string& admin_host) {
+  if (is_open_path(request.path())) return "";
+  const auto trusted = [&](const std::string& host) {
+    return config::is_loopback(host) || host == lower(admin_host);
+  };
+  const std::string* host = transport::find_header(request.headers, "Host");
+  if (host == nullptr || !trusted(host_of(*host)))
+    return "the Host of the request is neither a loopback name nor the admin address";
+  if (request.method == "GET" || request.method == "HEAD") return "";
+  if (const std::string* origin = transport::find_header(request.headers, "Origin")) {
+    const std::size_t scheme_end = origin->find("://");
+    if (scheme_end == origin->npos || lower(origin->substr(scheme_end + 3)) != lower(*host))
+      return "the request comes from a page of another origin";
+  }
+  if (const std::string* site = transport::find_header(request.headers, "Sec-Fetch-Site"))
+    if (*site != "same-origin" && *site != "none")
+      return "the request comes from a page of another site";
+  if (!request.peer_is_loopback)
+    return "commands are taken from loopback only: run `understudy` on the proxy's own machine";
+  return "";
+}
+
+ServerResponse AdminApi::handle(const ServerRequest& request) const {
+  ServerResponse response;
+  const std::string refusal = admin_refusal(request, host_);
+  const bool reading = request.method == "GET" || request.method == "HEAD";
+  if (!refusal.empty())
+    response = problem(403, "Forbidden", refusal);
+  else if (reading)
+    response = answer_get(request.path());
+  else if (request.method == "POST")
+    response = answer_post(request.path(), request.query());
+  else {
+    response = problem(405, "Method Not Allowed", "use GET to look and POST to command");
+    response.headers.emplace_back("Allow", "GET, HEAD, POST");
+  }
+  response.headers.emplace_back("Cache-Control", "no-store");
+  response.headers.emplace_back("X-Content-Type-Options", "nosniff");
+  return response;
+}
+
+ServerResponse AdminApi::answer_get(std::string_view path) const {
+  if (path == "/healthz") return text_response(200, "alive");
+  if (path == "/readyz") return readiness(actions_.picture());
+  if (path == "/metrics")
+    return {200, std::string{metrics_content_type}, metrics_text(actions_.picture())};
+  if (path == "/api/status") return json_response(200, status_json(actions_.picture()));
+  if (path == "/api/events")
+    return json_response(200, {{"events", events_json(actions_.events())}});
+  if (path == "/") return page();
+  return not_found();
+}
+
+ServerResponse AdminApi::answer_post(std::string_view path, std::string_view query) const {
+  constexpr std::string_view endpoints = "/api/endpoints/", api = "/api/";
+  if (path.starts_with(endpoints)) {
+    path.remove_prefix(endpoints.size());
+    const std::size_t slash = path.rfind('/');
+    if (slash == path.npos) return not_found();
+    const auto action = action_named(path.substr(slash + 1));
+    if (!action || !concerns_an_endpoint(*action)) return not_found();
+    return act(*action, percent_decoded(path.substr(0, slash)), std::nullopt);
+  }
+  if (!path.starts_with(api)) return not_found();
+  const auto action = action_named(path.substr(api.size()));
+  if (!action || concerns_an_endpoint(*action)) return not_found();
+  std::optional<config::Millis> hold_for;
+  if (const std::string_view text = query_value(query, "for");
+      *action == Action::hold && !text.empty()) {
+    config::Millis value{};
+    if (const auto wrong = config::parse_duration(text, value))
+      return problem(400, "Bad Request", "for: " + wrong->rule + "; " + wrong->hint);
+    hold_for = value;
+  }
+  return act(*action, "", hold_for);
+}
+
+ServerResponse AdminApi::act(Action action, const std::string& endpoint,
+                             std::optional<config::Millis> hold_for) const {
+  const ActionResult result = actions_.act(action, endpoint, hold_for);
+  switch (result.kind) {
+    case ActionResult::Kind::done:
+      return json_response(200, {{"action", to_string(action)}, {"message", result.message}});
+    case ActionResult::Kind::refused:
+      return problem(409, "Conflict", result.message);
+    case ActionResult::Kind::unknown_endpoint:
+      break;
+  }
+  return problem(404, "Unknown Endpoint", result.message);
+}
+
+}  // namespace app

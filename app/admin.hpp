@@ -1,0 +1,62 @@
+// The admin listener's answers: `/healthz`, `/readyz`, `/metrics`, `/api/…` and the status page.
+// Knows HTTP and who may ask; what an operator's command does is the App's matter, behind
+// AdminActions. No sockets here: an HttpServer calls `handle` on the control thread.
+//
+// A browser on the operator's machine can be made to send requests to loopback by any web page. So
+// the API answers only requests whose Host is the admin address or a loopback name (DNS rebinding),
+// and a command with a foreign Origin is refused. Commands are taken from loopback peers only.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/picture.hpp"
+#include "config/config.hpp"
+#include "transport/http_server.hpp"
+
+namespace app {
+
+enum class Action { enable, disable, drain, undrain, hold, release, failback, reload };
+std::string_view to_string(Action);
+
+struct ActionResult {
+  enum class Kind { done, refused, unknown_endpoint } kind = Kind::done;
+  std::string message;  // a sentence for the operator
+};
+
+struct AdminActions {
+  std::function<Picture()> picture;
+  std::function<std::vector<Event>()> events;
+  // `endpoint` is set for the first four actions, `hold_for` only for a hold that ends by itself.
+  std::function<ActionResult(Action, const std::string& endpoint,
+                             std::optional<config::Millis> hold_for)>
+      act;
+};
+
+class AdminApi {
+ public:
+  // `host` is that of the admin address as configured.
+  AdminApi(std::string host, AdminActions actions)
+      : host_{std::move(host)}, actions_{std::move(actions)} {}
+
+  transport::ServerResponse handle(const transport::ServerRequest& request) const;
+
+ private:
+  transport::ServerResponse answer_get(std::string_view path) const;
+  transport::ServerResponse answer_post(std::string_view path, std::string_view query) const;
+  transport::ServerResponse act(Action action, const std::string& endpoint,
+                                std::optional<config::Millis> hold_for) const;
+
+  std::string host_;
+  AdminActions actions_;
+};
+
+// "" when the request may be answered, else why not.
+std::string admin_refusal(const transport::ServerRequest& request, const std::string& admin_host);
+
+std::string_view status_page();  // HTML, without any outside resource
+
+}  // namespace app

@@ -1,0 +1,31 @@
+// The operator's verbs as calls to a running proxy's admin listener. Blocking: this is the
+// command-line side.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "app/command_line.hpp"
+
+namespace app {
+
+struct AdminTarget {
+  std::string host;
+  std::uint16_t port = 0;
+  std::string text;  // "127.0.0.1:8081"
+};
+// "", ADDR:PORT or http://ADDR:PORT; nullopt for anything else.
+std::optional<AdminTarget> parse_admin_target(std::string_view text);
+
+// What is sent for a verb: a pure function of the command.
+struct AdminCall {
+  std::string method;
+  std::string target;
+};
+AdminCall admin_call(const Command& command);
+
+// Runs status, events and the commands; prints to stdout and stderr, returns the exit code.
+int run_operator_verb(const Command& command);
+
+}  // namespace app

@@ -1,0 +1,101 @@
+#include "app/cli.hpp"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+#include "app/admin_client.hpp"
+#include "app/app.hpp"
+#include "app/command_line.hpp"
+#include "app/config_hash.hpp"
+#include "app/inspect.hpp"
+#include "config/url.hpp"
+
+namespace app {
+namespace {
+
+// A core file would hold keys. A limit of 1 byte rather than 0 also stops cores that are piped to a
+// collector, which ignore a limit of 0. UNDERSTUDY_CORE=1 allows them, for debugging.
+void forbid_core_files() {
+  const char* wanted = std::getenv("UNDERSTUDY_CORE");
+  if (wanted != nullptr && std::string_view{wanted} == "1") return;
+  const rlimit limit{1, 1};
+  setrlimit(RLIMIT_CORE, &limit);
+}
+
+// Every connection needs two descriptors; what the system allows is taken in full.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+std::optional<config::Address> address_option(const std::string& text) {
+  config::Address address;
+  if (text.empty() || config::parse_listen_address(text, address)) return std::nullopt;
+  return address;
+}
+
+int run_proxy(const Command& command) {
+  forbid_core_files();
+  raise_descriptor_limit();
+  std::signal(SIGPIPE, SIG_IGN);
+  config::ParseResult parsed = load_config(command);
+  std::fputs(config::to_text(parsed.issues).c_str(), stderr);
+  if (!parsed.config) {
+    std::fprintf(stderr, "understudy run: the configuration cannot be used; nothing was started\n");
+    return exit_bad_input;
+  }
+  AppOptions options;
+  options.config_path = command.config;
+  options.listen = address_option(command.listen);
+  options.admin = address_option(command.admin);
+  options.workers = command.workers.value_or(std::max(1U, std::thread::hardware_concurrency()));
+  options.json = command.json;
+  options.config_text =
+      command.config.empty()
+          ? command.primary + ' ' + fmt::format("{}", fmt::join(command.secondaries, " "))
+          : config::Environment::read_file(command.config).value_or("");
+  try {
+    return run_app(*std::move(parsed.config), std::move(options));
+  } catch (const StartError& error) {
+    std::fprintf(stderr, "understudy run: %s\n", error.message.c_str());
+    return exit_bad_input;
+  }
+}
+
+int print_version(const Command& command) {
+  if (command.json)
+    std::printf("{\"name\": \"understudy\", \"version\": \"%s\"}\n", product_version.data());
+  else
+    std::printf("understudy %s\n", product_version.data());
+  return exit_ok;
+}
+
+}  // namespace
+
+int run_command_line(const std::vector<std::string>& arguments) {
+  const Parsed parsed = parse_command_line(arguments);
+  std::fputs(parsed.out.c_str(), stdout);
+  std::fputs(parsed.err.c_str(), stderr);
+  if (!parsed.command) return parsed.exit_code;
+  switch (parsed.command->verb) {
+    case Verb::run:
+      return run_proxy(*parsed.command);
+    case Verb::validate:
+      return run_validate(*parsed.command);
+    case Verb::explain:
+      return run_explain(*parsed.command);
+    case Verb::version:
+      return print_version(*parsed.command);
+    default:
+      return run_operator_verb(*parsed.command);
+  }
+}
+
+}  // namespace app

@@ -1,0 +1,269 @@
+#include "app/command_line.hpp"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <algorithm>
+#include <array>
+#include <numeric>
+#include <sstream>
+
+#include "config/units.hpp"
+#include "config/url.hpp"
+
+namespace app {
+namespace {
+
+struct VerbText {
+  Verb verb;
+  const char* name;
+  const char* summary;
+  const char* examples;
+};
+
+constexpr std::array verbs{
+    VerbText{Verb::run, "run", "Run the proxy, with a config file or with URLs alone",
+             "  understudy run understudy.json\n"
+             "  understudy run --primary http://127.0.0.1:7071 --secondary http://127.0.0.1:7072\n"
+             "Signals: SIGTERM and SIGINT drain and end it, SIGHUP reloads the config file."},
+    VerbText{Verb::validate, "validate", "Print every problem of a config file; starts nothing",
+             "  understudy validate understudy.json\n"
+             "  understudy validate understudy.json --probe      also try each endpoint once\n"
+             "Exit code: 0 fine, 1 a probe failed, 2 the file has errors."},
+    VerbText{Verb::explain, "explain",
+             "Print the effective config and the computed worst-case times",
+             "  understudy explain understudy.json\n"
+             "  understudy explain --primary https://a.example --secondary https://b.example"},
+    VerbText{Verb::status, "status", "Show the endpoints of a running proxy and who is active",
+             "  understudy status\n"
+             "  understudy status --watch        keeps going, Ctrl-C ends it\n"
+             "Exit code: 0 an endpoint is in rotation, 1 none is, 3 the proxy cannot be reached."},
+    VerbText{Verb::events, "events", "Show the latest transitions, commands and alerts",
+             "  understudy events\n  understudy events --watch"},
+    VerbText{Verb::enable, "enable", "Give an endpoint its turn again after `disable`",
+             "  understudy enable primary"},
+    VerbText{Verb::disable, "disable", "Take an endpoint out: no probes, no new requests",
+             "  understudy disable primary"},
+    VerbText{Verb::drain, "drain", "Give an endpoint no new requests; those under way finish",
+             "  understudy drain primary\n  understudy drain primary --undo"},
+    VerbText{Verb::hold, "hold", "Stay where traffic is now: no failback until `release`",
+             "  understudy hold\n  understudy hold --for 10m"},
+    VerbText{Verb::release, "release", "End a hold", "  understudy release"},
+    VerbText{Verb::failback, "failback",
+             "Move new traffic to the best online endpoint now, without waiting",
+             "  understudy failback"},
+    VerbText{Verb::reload, "reload", "Read the config file again, as SIGHUP does",
+             "  understudy reload"},
+    VerbText{Verb::version, "version", "Print the version", "  understudy version --json"},
+};
+
+void add_endpoint_options(CLI::App& app, Command& command) {
+  app.add_option("CONFIG", command.config, "Config file (JSON, comments allowed)");
+  app.add_option("--primary", command.primary, "URL of the preferred endpoint, instead of CONFIG");
+  app.add_option("--secondary", command.secondaries,
+                 "URL of the next endpoint; may be given several times");
+}
+
+void add_operator_options(CLI::App& app, Command& command) {
+  app.add_option(
+      "--admin", command.admin,
+      "Admin listener of the proxy, ADDR:PORT or URL (default " + std::string{default_admin} + ")");
+}
+
+void add_options(CLI::App& app, const VerbText& text, Command& command) {
+  app.add_flag("--json", command.json, "Print JSON");
+  switch (text.verb) {
+    case Verb::run:
+      add_endpoint_options(app, command);
+      app.add_option("--listen", command.listen,
+                     "Listen on ADDR:PORT (default " + std::string{default_listen} +
+                         " without CONFIG); port 0 takes a free one");
+      app.add_option("--admin", command.admin,
+                     "Admin listener on ADDR:PORT (default " + std::string{default_admin} + ")");
+      app.add_option("--workers", command.workers, "Worker threads (default: one per core)");
+      break;
+    case Verb::validate:
+      add_endpoint_options(app, command);
+      app.add_flag("--probe", command.probe, "Try each endpoint once");
+      break;
+    case Verb::explain:
+      add_endpoint_options(app, command);
+      break;
+    case Verb::status:
+    case Verb::events:
+      add_operator_options(app, command);
+      app.add_flag("--watch", command.watch, "Keep showing what changes");
+      break;
+    case Verb::drain:
+      app.add_flag("--undo", command.undo, "End the drain");
+      [[fallthrough]];
+    case Verb::enable:
+    case Verb::disable:
+      app.add_option("NAME", command.name, "Endpoint name")->required();
+      add_operator_options(app, command);
+      break;
+    case Verb::hold:
+      app.add_option_function<std::string>(
+          "--for",
+          [&command](const std::string& written) {
+            config::Millis value{};
+            if (const auto problem = config::parse_duration(written, value))
+              throw CLI::ValidationError("--for",
+                                         written + " " + problem->rule + "; " + problem->hint);
+            command.hold_for = value;
+          },
+          "End the hold by itself after this long, e.g. 10m");
+      [[fallthrough]];
+    case Verb::release:
+    case Verb::failback:
+    case Verb::reload:
+      add_operator_options(app, command);
+      break;
+    case Verb::version:
+      break;
+  }
+}
+
+Parsed failed(std::string message) {
+  Parsed out;
+  out.exit_code = exit_bad_input;
+  out.err = std::move(message);
+  return out;
+}
+
+Parsed usage_error(std::string_view verb, std::string_view problem) {
+  return failed("understudy " + std::string{verb} + ": " + std::string{problem} +
+                "\nTry: understudy " + std::string{verb} + " --help\n");
+}
+
+// The first argument must be a verb: said better than CLI11 does.
+std::optional<Parsed> check_verb(const std::vector<std::string>& arguments) {
+  if (arguments.empty() || arguments.front().starts_with('-')) return std::nullopt;
+  std::vector<std::string> names;
+  for (const VerbText& text : verbs) names.emplace_back(text.name);
+  const std::string& word = arguments.front();
+  if (std::find(names.begin(), names.end(), word) != names.end()) return std::nullopt;
+  std::string message = "understudy: there is no verb \"" + word + "\"";
+  if (const std::string_view guess = nearest(word, names); !guess.empty())
+    message += "; did you mean \"" + std::string{guess} + "\"?";
+  else
+    message += ".";
+  return failed(message + "\nTry: understudy --help\n");
+}
+
+std::optional<std::string> endpoint_source_problem(const Command& command) {
+  if (command.config.empty() && command.primary.empty())
+    return "give a CONFIG file, or --primary URL and --secondary URL";
+  if (!command.config.empty() && (!command.primary.empty() || !command.secondaries.empty()))
+    return "give either a CONFIG file or --primary and --secondary, not both";
+  if (command.config.empty() && command.secondaries.empty())
+    return "--primary needs at least one --secondary to fail over to";
+  return std::nullopt;
+}
+
+std::optional<std::string> address_problem(std::string_view option, const std::string& text) {
+  config::Address address;
+  if (text.empty()) return std::nullopt;
+  const auto problem = config::parse_listen_address(text, address);
+  if (!problem) return std::nullopt;
+  return std::string{option} + ": \"" + text + "\" " + problem->rule + "; " + problem->hint;
+}
+
+// What CLI11 cannot say: relations between options.
+std::optional<std::string> relation_problem(const Command& command) {
+  if (command.verb == Verb::run || command.verb == Verb::validate ||
+      command.verb == Verb::explain) {
+    if (const auto problem = endpoint_source_problem(command)) return problem;
+  }
+  if (command.verb == Verb::run) {
+    if (const auto problem = address_problem("--listen", command.listen)) return problem;
+    if (const auto problem = address_problem("--admin", command.admin)) return problem;
+    if (command.workers && (*command.workers < 1 || *command.workers > 256))
+      return "--workers: must be between 1 and 256";
+  }
+  return std::nullopt;
+}
+
+constexpr std::string_view description =
+    "An HTTP reverse proxy that keeps Durable Functions apps, and any HTTP service, reachable when "
+    "a region fails.";
+constexpr std::string_view first_steps =
+    "Start here:\n"
+    "  understudy run --primary http://127.0.0.1:7071 --secondary http://127.0.0.1:7072\n"
+    "  understudy status --watch\n"
+    "`understudy VERB --help` shows the options and examples of a verb.\n"
+    "Exit codes: 0 ok, 1 check failed, 2 bad input, 3 inconclusive, 130 interrupted.";
+
+}  // namespace
+
+std::string_view to_string(Verb verb) {
+  for (const VerbText& text : verbs)
+    if (text.verb == verb) return text.name;
+  return "?";
+}
+
+std::string_view nearest(std::string_view word, const std::vector<std::string>& candidates) {
+  std::string_view best;
+  std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
+  for (const std::string& candidate : candidates) {
+    // Optimal string alignment: a swap of neighbours counts once, for it is the usual slip.
+    std::vector<std::size_t> before, row(candidate.size() + 1), last;
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (std::size_t i = 1; i <= word.size(); ++i) {
+      before = std::exchange(last, row);
+      row[0] = i;
+      for (std::size_t j = 1; j <= candidate.size(); ++j) {
+        const std::size_t change = word[i - 1] == candidate[j - 1] ? 0 : 1;
+        row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + change});
+        if (i > 1 && j > 1 && word[i - 1] == candidate[j - 2] && word[i - 2] == candidate[j - 1])
+          row[j] = std::min(row[j], before[j - 2] + 1);
+      }
+    }
+    if (row.back() < best_distance) {
+      best_distance = row.back();
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+Parsed parse_command_line(const std::vector<std::string>& arguments) {
+  if (auto refused = check_verb(arguments)) return *std::move(refused);
+  CLI::App top{std::string{description}, "understudy"};
+  top.require_subcommand(1);
+  top.footer(std::string{first_steps});
+  top.get_formatter()->column_width(28);
+  bool version = false;
+  top.add_flag("--version", version, "Print the version");
+  std::array<Command, verbs.size()> commands;
+  for (std::size_t i = 0; i < verbs.size(); ++i) {
+    CLI::App* verb = top.add_subcommand(verbs[i].name, verbs[i].summary);
+    verb->footer(std::string{"Examples:\n"} + verbs[i].examples);
+    commands[i].verb = verbs[i].verb;
+    add_options(*verb, verbs[i], commands[i]);
+  }
+  if (arguments.size() == 1 && arguments.front() == "--version") {
+    Parsed out;
+    out.command.emplace();
+    return out;
+  }
+  try {
+    std::vector<std::string> reversed{arguments.rbegin(), arguments.rend()};
+    top.parse(reversed);
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out, err;
+    const bool help = top.exit(error, out, err) == 0;
+    if (help) return {std::nullopt, exit_ok, out.str(), ""};
+    const bool known = !arguments.empty() && !arguments.front().starts_with('-');
+    return usage_error(known ? arguments.front() : "", error.what());
+  }
+  for (const Command& command : commands) {
+    if (!top.got_subcommand(std::string{to_string(command.verb)})) continue;
+    if (const auto problem = relation_problem(command))
+      return usage_error(to_string(command.verb), *problem);
+    return {command, exit_ok, "", ""};
+  }
+  return failed(top.help());
+}
+
+}  // namespace app

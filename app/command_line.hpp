@@ -1,0 +1,73 @@
+// The command line as a value: which verb with which options, or what to print instead. Pure: it
+// looks at nothing but the arguments. The only file that meets CLI11 is command_line.cpp.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/config.hpp"
+
+namespace app {
+
+// What a verb's end means to a script.
+inline constexpr int exit_ok = 0;
+inline constexpr int exit_check_failed = 1;  // an objective missed or a check failed
+inline constexpr int exit_bad_input = 2;
+inline constexpr int exit_inconclusive = 3;  // it could not be found out
+inline constexpr int exit_interrupted = 130;
+
+inline constexpr std::string_view product_version = "0.1.0";
+inline constexpr std::string_view default_listen = "127.0.0.1:8080";
+inline constexpr std::string_view default_admin = "127.0.0.1:8081";
+
+enum class Verb {
+  run,
+  validate,
+  explain,
+  status,
+  events,
+  enable,
+  disable,
+  drain,
+  hold,
+  release,
+  failback,
+  reload,
+  version,
+};
+std::string_view to_string(Verb);
+
+struct Command {
+  Verb verb = Verb::version;
+  bool json = false;
+
+  // run, validate, explain: a file, or endpoints without a file
+  std::string config;
+  std::string primary;
+  std::vector<std::string> secondaries;
+  std::string listen;  // run: empty leaves what the file says
+  std::string admin;   // ADDR:PORT, or a URL for the operator verbs; may be empty
+  std::optional<std::size_t> workers;
+  bool probe = false;
+
+  // operator verbs
+  bool watch = false;
+  bool undo = false;
+  std::string name;
+  std::optional<config::Millis> hold_for;
+};
+
+struct Parsed {
+  std::optional<Command> command;  // unset: print `out` and `err`, and end with `exit_code`
+  int exit_code = exit_ok;
+  std::string out, err;
+};
+
+Parsed parse_command_line(const std::vector<std::string>& arguments);
+
+// The candidate that the word was probably meant to be; "" when none is near.
+std::string_view nearest(std::string_view word, const std::vector<std::string>& candidates);
+
+}  // namespace app

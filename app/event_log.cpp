@@ -1,0 +1,207 @@
+#include "app/event_log.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/async_logger.h>
+#include <spdlog/details/thread_pool.h>
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include "proxy/problem.hpp"
+
+namespace app {
+namespace {
+
+template <std::size_t N>
+std::string_view text_of(const std::array<char, N>& padded) {
+  const std::string_view all{padded.data(), padded.size()};
+  return all.substr(0, all.find('\0'));
+}
+
+std::string quoted(std::string_view text) {  // as a JSON string: no byte of it can end the line
+  std::string out = "\"";
+  proxy::append_json_escaped(out, text);
+  return out + '"';
+}
+
+void add_member(std::string& out, std::string_view key, std::string_view text) {
+  if (text.empty()) return;
+  fmt::format_to(std::back_inserter(out), ",\"{}\":{}", key, quoted(text));
+}
+
+void add_member(std::string& out, std::string_view key, double number) {
+  fmt::format_to(std::back_inserter(out), ",\"{}\":{:.6g}", key, number);
+}
+
+WallTime wall_time(std::int64_t micros) {
+  return WallTime{
+      std::chrono::duration_cast<WallTime::duration>(std::chrono::microseconds{micros})};
+}
+
+double millis(std::uint32_t micros) {
+  return micros / 1000.0;
+}
+
+spdlog::level::level_enum threshold(config::LogLevel level) {
+  switch (level) {
+    case config::LogLevel::debug:
+      return spdlog::level::debug;
+    case config::LogLevel::info:
+      return spdlog::level::info;
+    case config::LogLevel::warning:
+      return spdlog::level::warn;
+    case config::LogLevel::error:
+      return spdlog::level::err;
+  }
+  return spdlog::level::info;
+}
+
+// "alert" is above every threshold: it is the one level that must never be filtered.
+spdlog::level::level_enum level_of(std::string_view word) {
+  if (word == "debug") return spdlog::level::debug;
+  if (word == "info") return spdlog::level::info;
+  if (word == "warning") return spdlog::level::warn;
+  if (word == "error") return spdlog::level::err;
+  return spdlog::level::critical;
+}
+
+}  // namespace
+
+std::string event_as_text(const Event& event) {
+  std::string out = fmt::format("{} {:<7} {:<9} ", rfc3339(event.at), event.level, event.kind);
+  for (const char c : event.text)
+    out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
+  return out;
+}
+
+std::string event_as_json(const Event& event) {
+  std::string out = fmt::format("{{\"at\":\"{}\"", rfc3339(event.at));
+  add_member(out, "level", event.level);
+  add_member(out, "kind", event.kind);
+  add_member(out, "endpoint", event.endpoint);
+  add_member(out, "from", event.from);
+  add_member(out, "to", event.to);
+  add_member(out, "reason", event.reason);
+  add_member(out, "text", event.text);
+  if (event.seconds) add_member(out, "seconds", *event.seconds);
+  return out + '}';
+}
+
+std::string access_as_text(const proxy::RequestRecord& r, std::string_view endpoint) {
+  const std::string_view note = text_of(r.note), trace = text_of(r.trace_id);
+  std::string out = fmt::format(
+      "{} access  {} {} {} {} -> {} {} ({}) {:.1f} ms [connect {:.1f}, first byte {:.1f}] in {} "
+      "out {}",
+      rfc3339(wall_time(r.wall_us)), text_of(r.client), text_of(r.kind), text_of(r.method),
+      quoted(text_of(r.path)), r.status, endpoint.empty() ? "-" : endpoint, to_string(r.reason),
+      millis(r.total_us), millis(r.connect_us), millis(r.first_byte_us), r.bytes_in, r.bytes_out);
+  if (r.attempts > 1) fmt::format_to(std::back_inserter(out), " attempts {}", r.attempts);
+  if (r.client_aborted) out += " client aborted";
+  if (r.unknown_outcome) out += " outcome unknown";
+  if (!note.empty()) out += " note " + quoted(note);
+  if (!trace.empty()) fmt::format_to(std::back_inserter(out), " trace {}", trace);
+  return out;
+}
+
+std::string access_as_json(const proxy::RequestRecord& r, std::string_view endpoint) {
+  std::string out =
+      fmt::format("{{\"at\":\"{}\",\"kind\":\"access\"", rfc3339(wall_time(r.wall_us)));
+  add_member(out, "client", text_of(r.client));
+  add_member(out, "requestKind", text_of(r.kind));
+  add_member(out, "method", text_of(r.method));
+  add_member(out, "path", text_of(r.path));
+  add_member(out, "status", static_cast<double>(r.status));
+  add_member(out, "endpoint", endpoint);
+  add_member(out, "reason", to_string(r.reason));
+  add_member(out, "attempts", static_cast<double>(r.attempts));
+  add_member(out, "totalMs", millis(r.total_us));
+  add_member(out, "connectMs", millis(r.connect_us));
+  add_member(out, "firstByteMs", millis(r.first_byte_us));
+  fmt::format_to(std::back_inserter(out), ",\"bytesIn\":{},\"bytesOut\":{}", r.bytes_in,
+                 r.bytes_out);
+  if (r.client_aborted) out += ",\"clientAborted\":true";
+  if (r.unknown_outcome) out += ",\"outcomeUnknown\":true";
+  add_member(out, "note", text_of(r.note));
+  add_member(out, "traceId", text_of(r.trace_id));
+  return out + '}';
+}
+
+// Two queues, so that a flood of access lines cannot push an alert out.
+struct EventLog::Output {
+  static constexpr std::size_t event_queue = 2048, access_queue = 16384;
+
+  explicit Output(const std::string& file) {
+    if (file.empty())
+      sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    else
+      sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file);
+    sink->set_pattern("%v");
+    const auto oldest = spdlog::async_overflow_policy::overrun_oldest;
+    events = std::make_shared<spdlog::async_logger>("events", sink, event_threads, oldest);
+    accesses = std::make_shared<spdlog::async_logger>("access", sink, access_threads, oldest);
+    events->flush_on(spdlog::level::trace);
+  }
+
+  spdlog::sink_ptr sink;
+  std::shared_ptr<spdlog::details::thread_pool> event_threads =
+      std::make_shared<spdlog::details::thread_pool>(event_queue, 1);
+  std::shared_ptr<spdlog::details::thread_pool> access_threads =
+      std::make_shared<spdlog::details::thread_pool>(access_queue, 1);
+  std::shared_ptr<spdlog::async_logger> events, accesses;
+};
+
+EventLog::EventLog(const config::Config::Log& settings)
+    : settings_{settings}, output_{std::make_unique<Output>(settings.file)} {
+  output_->events->set_level(threshold(settings_.level));
+}
+
+EventLog::~EventLog() = default;
+
+std::string EventLog::configure(const config::Config::Log& settings) {
+  try {
+    auto fresh = std::make_unique<Output>(settings.file);
+    output_ = std::move(fresh);
+  } catch (const spdlog::spdlog_ex& problem) {
+    return problem.what();
+  }
+  settings_ = settings;
+  output_->events->set_level(threshold(settings_.level));
+  return "";
+}
+
+void EventLog::write(const Event& event) {
+  const auto level = level_of(event.level);
+  if (!output_->events->should_log(level)) return;
+  const bool json = settings_.format == config::LogFormat::json;
+  const std::string line = json ? event_as_json(event) : event_as_text(event);
+  output_->events->log(level, spdlog::string_view_t{line});
+}
+
+void EventLog::write(std::string_view level, std::string_view kind, std::string_view text) {
+  Event event;
+  event.at = std::chrono::system_clock::now();
+  event.level = level;
+  event.kind = kind;
+  event.text = text;
+  write(event);
+}
+
+void EventLog::write_access(const std::vector<proxy::RequestRecord>& records,
+                            const EndpointName& name_of) {
+  if (!settings_.access || records.empty()) return;
+  const bool json = settings_.format == config::LogFormat::json;
+  for (const proxy::RequestRecord& record : records) {
+    const std::string_view endpoint = name_of(record.endpoint);
+    const std::string line =
+        json ? access_as_json(record, endpoint) : access_as_text(record, endpoint);
+    output_->accesses->log(spdlog::level::info, spdlog::string_view_t{line});
+  }
+  output_->accesses->flush();
+}
+
+void EventLog::flush() {
+  output_->events->flush();
+  output_->accesses->flush();
+}
+
+}  // namespace app

@@ -1,0 +1,226 @@
+#include "app/status_text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+namespace app {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+enum class Colour { none, good, bad, doubtful, faint, strong };
+
+std::string paint(std::string text, Colour colour, bool colours) {
+  if (!colours || colour == Colour::none) return text;
+  constexpr const char* codes[] = {"", "32", "31", "33", "2", "1"};
+  return fmt::format("\033[{}m{}\033[0m", codes[static_cast<std::size_t>(colour)], text);
+}
+
+Colour colour_of(const std::string& status) {
+  if (status.starts_with("Online")) return Colour::good;
+  if (status.starts_with("Degraded")) return Colour::bad;
+  if (status == "Disabled" || status == "Inactive" || status == "Stopped") return Colour::faint;
+  return Colour::doubtful;
+}
+
+std::string text_at(const Json& object, const char* key, const char* fallback = "") {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : fallback;
+}
+
+double number_at(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_number() ? found->get<double>() : 0;
+}
+
+// Seconds since 1970 of our own timestamps ("2025-11-23T15:15:02.125Z"); 0 for anything else.
+double unix_time(const std::string& at) {
+  std::tm parts{};
+  int millis = 0;
+  if (std::sscanf(at.c_str(), "%d-%d-%dT%d:%d:%d.%dZ", &parts.tm_year, &parts.tm_mon,
+                  &parts.tm_mday, &parts.tm_hour, &parts.tm_min, &parts.tm_sec, &millis) != 7)
+    return 0;
+  parts.tm_year -= 1900;
+  parts.tm_mon -= 1;
+  return static_cast<double>(timegm(&parts)) + millis / 1000.0;
+}
+
+std::string age(const Json& status, const std::string& at) {
+  return seconds_text(std::max(0.0, unix_time(text_at(status, "now")) - unix_time(at)));
+}
+
+std::string clock_time(const std::string& at) {  // hh:mm:ss.mmm, UTC as in the logs
+  return at.size() >= 23 ? at.substr(11, 12) : at;
+}
+
+std::string probe_text(const Json& status, const Json& endpoint) {
+  const auto found = endpoint.find("lastProbe");
+  if (found == endpoint.end() || !found->is_object()) return "none yet";
+  return fmt::format("{} {}, {} ago", text_at(*found, "outcome"),
+                     seconds_text(number_at(*found, "latencyMs") / 1000),
+                     age(status, text_at(*found, "at")));
+}
+
+// Columns padded to their widest cell; colour is put on after padding, so that it counts nothing.
+struct Cell {
+  Cell(std::string text_in, Colour colour_in = Colour::none)
+      : text{std::move(text_in)}, colour{colour_in} {}
+  std::string text;
+  Colour colour;
+};
+
+std::string table(const std::vector<std::vector<Cell>>& rows, bool colours) {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      if (i >= widths.size()) widths.push_back(0);
+      widths[i] = std::max(widths[i], row[i].text.size());
+    }
+  std::string out;
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const bool last = i + 1 == row.size();
+      out += paint(last ? row[i].text : fmt::format("{:<{}}", row[i].text, widths[i]),
+                   row[i].colour, colours);
+      out += last ? "\n" : "  ";
+    }
+  }
+  return out;
+}
+
+std::string endpoint_table(const Json& status, bool colours) {
+  std::vector<std::vector<Cell>> rows;
+  rows.push_back({});
+  for (const char* title : {" ", "ENDPOINT", "PRIORITY", "STATUS", "ROTATION", "SINCE",
+                            "LAST PROBE", "IN FLIGHT", "STICKY", "URL"})
+    rows.back().emplace_back(title, Colour::faint);
+  for (const Json& e : status.at("endpoints")) {
+    const bool active = e.value("active", false);
+    std::string rotation = text_at(e, "rotation");
+    if (e.value("draining", false)) rotation = "draining";
+    rows.push_back({{active ? "*" : " ", Colour::strong},
+                    {text_at(e, "name"), active ? Colour::strong : Colour::none},
+                    {fmt::format("{}", number_at(e, "priority"))},
+                    {text_at(e, "statusText"), colour_of(text_at(e, "monitorStatus"))},
+                    {rotation},
+                    {age(status, text_at(e, "since"))},
+                    {probe_text(status, e)},
+                    {fmt::format("{}", number_at(e, "inFlight"))},
+                    {fmt::format("{}", number_at(e, "stickyClients"))},
+                    {text_at(e, "url")}});
+  }
+  return table(rows, colours);
+}
+
+std::string measured(const Json& status, const char* key) {
+  const Json& last = status.at("last");
+  const Json& bounds = status.at("bounds");
+  const auto value = last.find(key);
+  std::string out =
+      value == last.end() || value->is_null() ? "none yet" : seconds_text(value->get<double>());
+  if (bounds.is_object() && bounds.contains(key) && bounds[key].is_number())
+    out += fmt::format(" (at most {})", seconds_text(number_at(bounds, key)));
+  return out;
+}
+
+std::string waiting_text(const Json& status) {
+  std::string out;
+  const Json& hold = status.at("hold");
+  if (hold.is_object()) {
+    const std::string until = text_at(hold, "until");
+    out += fmt::format("hold: no failback {}\n", until.empty()
+                                                     ? "until `understudy release`"
+                                                     : "before " + clock_time(until) + " UTC");
+  }
+  const Json& failback = status.at("failback");
+  const std::string waiting = text_at(failback, "waitingFor");
+  if (!waiting.empty()) {
+    const std::string until = text_at(failback, "until");
+    out += until.empty()
+               ? fmt::format("failback: {} is ready; it waits for `understudy failback`\n", waiting)
+               : fmt::format("failback: to {} at {} UTC if it stays online\n", waiting,
+                             clock_time(until));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string seconds_text(double seconds) {
+  if (seconds < 1) return fmt::format("{:.0f} ms", seconds * 1000);
+  if (seconds < 60) {
+    std::string out = fmt::format("{:.1f}", seconds);
+    if (out.ends_with(".0")) out.resize(out.size() - 2);
+    return out + " s";
+  }
+  const auto whole = static_cast<std::int64_t>(seconds);
+  if (whole < 3600) return fmt::format("{}m {:02}s", whole / 60, whole % 60);
+  if (whole < 86400) return fmt::format("{}h {:02}m", whole / 3600, whole % 3600 / 60);
+  return fmt::format("{}d {}h", whole / 86400, whole % 86400 / 3600);
+}
+
+std::string event_line(const Json& event, bool colours) {
+  const std::string level = text_at(event, "level");
+  const Colour colour = level == "alert"     ? Colour::bad
+                        : level == "warning" ? Colour::doubtful
+                                             : Colour::none;
+  return fmt::format(
+      "{}  {}  {}\n", paint(clock_time(text_at(event, "at")), Colour::faint, colours),
+      paint(fmt::format("{:<9}", text_at(event, "kind")), colour, colours), text_at(event, "text"));
+}
+
+std::string events_text(const Json& events, bool colours) {
+  std::string out;
+  for (const Json& event : events) out += event_line(event, colours);
+  return out;
+}
+
+std::string status_text(const Json& status, bool colours) {
+  const Json& active = status.at("active");
+  const std::string name = text_at(active, "endpoint");
+  std::string out = fmt::format(
+      "{}  {}  understudy {}, up {}\n", paint(text_at(status, "profile"), Colour::strong, colours),
+      paint(text_at(status, "profileMonitorStatus"),
+            colour_of(text_at(status, "profileMonitorStatus")), colours),
+      text_at(status, "version"), seconds_text(number_at(status, "uptimeSeconds")));
+  out += name.empty() ? paint("active: nobody may serve", Colour::bad, colours)
+                      : "active: " + paint(name, Colour::strong, colours);
+  out += fmt::format(" since {} ({})\n", age(status, text_at(active, "since")),
+                     text_at(active, "text", text_at(active, "why").c_str()));
+  out += waiting_text(status);
+  out += "\n" + endpoint_table(status, colours);
+  for (const Json& e : status.at("endpoints"))
+    if (const std::string odd = text_at(e, "disagreement"); !odd.empty())
+      out += fmt::format("{}: {}\n", text_at(e, "name"), paint(odd, Colour::doubtful, colours));
+  out += fmt::format("\nlast detection {}, failover {}, failback {}\n",
+                     measured(status, "detectSeconds"), measured(status, "failoverSeconds"),
+                     measured(status, "failbackSeconds"));
+  for (const Json& alert : status.at("alerts"))
+    out += paint(fmt::format("alert {}: {}", text_at(alert, "kind"), text_at(alert, "text")),
+                 Colour::bad, colours) +
+           "\n";
+  const Json& transitions = status.at("transitions");
+  if (!transitions.empty()) out += "\n" + paint("latest (UTC)", Colour::faint, colours) + "\n";
+  const std::size_t from = transitions.size() > 8 ? transitions.size() - 8 : 0;
+  for (std::size_t i = from; i < transitions.size(); ++i)
+    out += event_line(transitions[i], colours);
+  return out;
+}
+
+std::string status_summary(const Json& status) {
+  std::string out = "active " + text_at(status.at("active"), "endpoint", "nobody") + ";";
+  const char* separator = " ";
+  for (const Json& e : status.at("endpoints")) {
+    out += fmt::format("{}{} {} {}", separator, text_at(e, "name"), text_at(e, "statusText"),
+                       e.value("draining", false) ? "draining" : text_at(e, "rotation"));
+    separator = ", ";
+  }
+  return out;
+}
+
+}  // namespace app

@@ -1,0 +1,102 @@
+#include "app/metrics.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "sample_picture.hpp"
+
+namespace app {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::istringstream in{text};
+  std::vector<std::string> out;
+  for (std::string line; std::getline(in, line);) out.push_back(line);
+  return out;
+}
+
+TEST(Metrics, AnswerWhoIsActiveAndHowLongTheLastFailoverTook) {
+  const std::string text = metrics_text(sample_picture());
+  EXPECT_THAT(text, HasSubstr("understudy_active_endpoint{endpoint=\"primary\"} 0"));
+  EXPECT_THAT(text, HasSubstr("understudy_active_endpoint{endpoint=\"second \\\"ary\\\"\"} 1"));
+  EXPECT_THAT(text, HasSubstr("understudy_active_since_timestamp_seconds 1700000085"));
+  EXPECT_THAT(text, HasSubstr("understudy_last_failover_seconds 0.032"));
+  EXPECT_THAT(
+      text, HasSubstr("understudy_transitions_total{kind=\"failover\",reason=\"live_traffic\"} 1"));
+}
+
+TEST(Metrics, WhatHasNotHappenedHasNoSample) {
+  EXPECT_THAT(metrics_text(sample_picture()),
+              ::testing::Not(HasSubstr("understudy_last_failback_seconds")));
+}
+
+TEST(Metrics, EveryEndpointHasExactlyOneStatus) {
+  double ones = 0;
+  for (const auto& family : metric_families(sample_picture()))
+    if (family.name == "understudy_endpoint_status")
+      for (const auto& metric : family.metric) ones += metric.gauge.value;
+  EXPECT_EQ(ones, 2);
+}
+
+TEST(Metrics, HistogramsAreCumulativeAndInSeconds) {
+  const std::string text = metrics_text(sample_picture());
+  const std::string head = "understudy_request_duration_seconds";
+  EXPECT_THAT(text, HasSubstr(head + "_bucket{endpoint=\"primary\",le=\"0.0005\"} 30"));
+  EXPECT_THAT(text, HasSubstr(head + "_bucket{endpoint=\"primary\",le=\"0.0025\"} 40"));
+  EXPECT_THAT(text, HasSubstr(head + "_bucket{endpoint=\"primary\",le=\"+Inf\"} 40"));
+  EXPECT_THAT(text, HasSubstr(head + "_sum{endpoint=\"primary\"} 0.025"));
+  EXPECT_THAT(text, HasSubstr(head + "_count{endpoint=\"primary\"} 40"));
+}
+
+TEST(Metrics, NamesAreUniqueAndHelpTextsAreSingleLines) {
+  std::set<std::string> names;
+  for (const auto& family : metric_families(sample_picture())) {
+    EXPECT_TRUE(names.insert(family.name).second) << family.name;
+    EXPECT_EQ(family.help.find('\n'), std::string::npos) << family.name;
+    EXPECT_FALSE(family.help.empty()) << family.name;
+    EXPECT_TRUE(family.name.starts_with("understudy_")) << family.name;
+    const bool counter = family.type == prometheus::MetricType::Counter;
+    EXPECT_EQ(family.name.ends_with("_total"), counter) << family.name;
+  }
+}
+
+TEST(Metrics, EveryRefusalAndStartOutcomeHasItsOwnName) {
+  std::set<std::string_view> refusals, outcomes;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(proxy::Refusal::count_); ++i)
+    refusals.insert(refusal_name(i));
+  for (std::size_t i = 0; i < 5; ++i) outcomes.insert(start_outcome_name(i));
+  EXPECT_EQ(refusals.size(), static_cast<std::size_t>(proxy::Refusal::count_));
+  EXPECT_EQ(outcomes.size(), 5U);
+}
+
+TEST(Metrics, PromtoolHasNothingToSay) {
+  if (std::system("command -v promtool >/dev/null 2>&1") != 0) GTEST_SKIP() << "no promtool here";
+  const std::string path = ::testing::TempDir() + "understudy-metrics.txt";
+  std::ofstream{path} << metrics_text(sample_picture());
+  const std::string out = path + ".out";
+  const int code =
+      std::system(("promtool check metrics < " + path + " > " + out + " 2>&1").c_str());
+  std::ifstream said{out};
+  std::stringstream text;
+  text << said.rdbuf();
+  EXPECT_EQ(code, 0) << text.str();
+  EXPECT_EQ(text.str(), "");
+}
+
+TEST(Metrics, EveryLineIsASampleOrAComment) {
+  for (const std::string& line : lines_of(metrics_text(sample_picture())))
+    EXPECT_TRUE(line.starts_with("# HELP ") || line.starts_with("# TYPE ") ||
+                line.starts_with("understudy_"))
+        << line;
+}
+
+}  // namespace
+}  // namespace app

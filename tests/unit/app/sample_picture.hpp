@@ -1,0 +1,94 @@
+// A Picture with something in every corner, for the tests of what is made of it.
+#pragma once
+
+#include "app/picture.hpp"
+
+namespace app {
+
+inline Picture sample_picture() {
+  using namespace std::chrono_literals;
+  Picture p;
+  p.version = "0.1.0";
+  p.profile = "orders";
+  p.started = WallTime{} + 1'700'000'000s;
+  p.now = p.started + 90s;
+  p.config_source = "understudy.json";
+  p.config_hash = "0123456789ab";
+  p.config_generation = 2;
+  p.active = "secondary";
+  p.active_since = p.now - 5s;
+  p.active_why = "failover";
+  p.active_text = "primary is Degraded: 3 connections failed in 2 s";
+  p.profile_status = "Degraded";
+  p.failback.mode = "automatic";
+  p.failback.wait_s = 10;
+  p.bounds = Bounds{3.5, 3.5, 16.25};
+  p.sticky_clients = 7;
+  p.sticky_capacity = 100000;
+  p.workers = 2;
+
+  EndpointPicture primary;
+  primary.name = "primary";
+  primary.url = "http://127.0.0.1:7071";
+  primary.region = "west";
+  primary.status = health::MonitorStatus::degraded;
+  primary.cause = health::Cause::live_traffic;
+  primary.status_text = "Degraded (passive)";
+  primary.since = p.now - 5s;
+  primary.rotation = "degraded";
+  primary.disagreement = "probe ok, traffic failing";
+  primary.consecutive_failures = 4;
+  primary.last_probe =
+      LastProbe{p.now - 1s, false, "connect_failed", "Connection \"refused\"\n<b>", 0.4};
+  primary.addresses = {"127.0.0.1:7071"};
+  primary.traffic.by_class[2] = 40;
+  primary.traffic.by_class[0] = 3;
+  primary.traffic.latency[0] = 30;
+  primary.traffic.latency[2] = 10;
+  primary.traffic.latency_sum_us = 25'000;
+  primary.traffic.attempts = 46;
+  primary.traffic.rescues = 2;
+  primary.probes.results = {{"passed", 60}, {"connect_failed", 4}};
+  primary.probes.duration[0] = 64;
+  primary.probes.duration_sum_s = 0.032;
+  p.endpoints.push_back(primary);
+
+  EndpointPicture secondary;
+  secondary.name = "second \"ary\"";
+  secondary.url = "http://127.0.0.1:7072";
+  secondary.priority = 2;
+  secondary.status = health::MonitorStatus::online;
+  secondary.status_text = "Online";
+  secondary.since = p.started;
+  secondary.rotation = "serving";
+  secondary.active = true;
+  secondary.sticky_clients = 7;
+  secondary.traffic.retries = 3;
+  secondary.traffic.starts[0] = 5;
+  p.endpoints.push_back(secondary);
+
+  p.traffic.requests = 49;
+  p.traffic.connections = 4;
+  p.traffic.refusals[static_cast<std::size_t>(proxy::Refusal::loop)] = 1;
+  p.tally.transitions = {{"failover", "live_traffic", 1}};
+  p.tally.alerts = {{"never_online", "", 1}};
+  p.tally.reloads = {{"failed", "", 2}};
+  p.tally.last_detect_s = 0.031;
+  p.tally.last_failover_s = 0.032;
+  p.tally.last_reload = p.now - 20s;
+  p.alerts = {{"never_online", "primary", "primary was never online", p.now - 4s}};
+  Event event;
+  event.sequence = 3;
+  event.at = p.now - 5s;
+  event.kind = "routing";
+  event.level = "warning";
+  event.from = "primary";
+  event.to = "secondary";
+  event.reason = "failover";
+  event.text = "failover: primary -> secondary";
+  event.seconds = 0.032;
+  p.recent = {event};
+  return p;
+}
+
+}  // namespace app

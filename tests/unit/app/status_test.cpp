@@ -1,0 +1,119 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "app/status_json.hpp"
+#include "app/status_text.hpp"
+#include "sample_picture.hpp"
+
+namespace app {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+using Json = nlohmann::ordered_json;
+
+TEST(StatusJson, SaysWhoIsActiveSinceWhenAndWhy) {
+  const Json status = status_json(sample_picture());
+  EXPECT_EQ(status["active"]["endpoint"], "secondary");
+  EXPECT_EQ(status["active"]["since"], "2023-11-14T22:14:45.000Z");
+  EXPECT_EQ(status["active"]["why"], "failover");
+  EXPECT_EQ(status["profileMonitorStatus"], "Degraded");
+  EXPECT_EQ(status["uptimeSeconds"], 90.0);
+}
+
+TEST(StatusJson, ShowsPredictedNextToMeasuredTimes) {
+  const Json status = status_json(sample_picture());
+  EXPECT_EQ(status["last"]["failoverSeconds"], 0.032);
+  EXPECT_EQ(status["bounds"]["failoverSeconds"], 3.5);
+  EXPECT_TRUE(status["last"]["failbackSeconds"].is_null()) << "none happened yet";
+}
+
+TEST(StatusJson, AManualFailbackHasNoBound) {
+  Picture picture = sample_picture();
+  picture.bounds->failback_s.reset();
+  EXPECT_TRUE(status_json(picture)["bounds"]["failbackSeconds"].is_null());
+}
+
+TEST(StatusJson, TellsWhatEachEndpointIsAndDoes) {
+  const Json primary = status_json(sample_picture())["endpoints"][0];
+  EXPECT_EQ(primary["monitorStatus"], "Degraded");
+  EXPECT_EQ(primary["statusText"], "Degraded (passive)");
+  EXPECT_EQ(primary["rotation"], "degraded");
+  EXPECT_EQ(primary["serving"], false);
+  EXPECT_EQ(primary["disagreement"], "probe ok, traffic failing");
+  EXPECT_EQ(primary["lastProbe"]["outcome"], "connect_failed");
+  EXPECT_EQ(primary["lastProbe"]["passed"], false);
+  EXPECT_EQ(primary["traffic"]["requests"], 43);
+  EXPECT_EQ(primary["addresses"][0], "127.0.0.1:7071");
+}
+
+TEST(StatusJson, NobodyActiveIsNullNotAnEmptyName) {
+  Picture picture = sample_picture();
+  picture.active.reset();
+  EXPECT_TRUE(status_json(picture)["active"]["endpoint"].is_null());
+}
+
+TEST(StatusJson, AHoldWithoutExpiryHasNoUntil) {
+  Picture picture = sample_picture();
+  EXPECT_TRUE(status_json(picture)["hold"].is_null());
+  picture.hold = HoldPicture{"secondary", std::nullopt};
+  EXPECT_TRUE(status_json(picture)["hold"]["until"].is_null());
+  EXPECT_EQ(status_json(picture)["hold"]["endpoint"], "secondary");
+}
+
+TEST(StatusText, ShowsTheActiveEndpointTheTableAndTheAlerts) {
+  const std::string text = status_text(status_json(sample_picture()), false);
+  EXPECT_THAT(text, HasSubstr("active: secondary since 5 s"));
+  EXPECT_THAT(text, HasSubstr("Degraded (passive)"));
+  EXPECT_THAT(text, HasSubstr("alert never_online: primary was never online"));
+  EXPECT_THAT(text, HasSubstr("failover 32 ms (at most 3.5 s)"));
+  EXPECT_THAT(text, HasSubstr("failback none yet (at most 16.2 s)"));
+  EXPECT_THAT(text, HasSubstr("failover: primary -> secondary"));
+}
+
+TEST(StatusText, HasColoursOnlyWhenAsked) {
+  const Json status = status_json(sample_picture());
+  EXPECT_THAT(status_text(status, false), Not(HasSubstr("\033[")));
+  EXPECT_THAT(status_text(status, true), HasSubstr("\033[31m"));
+}
+
+TEST(StatusText, SaysWhatAFailbackWaitsFor) {
+  Picture picture = sample_picture();
+  picture.failback.waiting_for = "primary";
+  EXPECT_THAT(status_text(status_json(picture), false),
+              HasSubstr("waits for `understudy failback`"));
+  picture.failback.until = picture.now + std::chrono::seconds{10};
+  EXPECT_THAT(status_text(status_json(picture), false),
+              HasSubstr("failback: to primary at 22:15:00.000 UTC"));
+}
+
+TEST(StatusSummary, IsOneLineThatChangesWithTheStatuses) {
+  EXPECT_EQ(status_summary(status_json(sample_picture())),
+            "active secondary; primary Degraded (passive) degraded, second \"ary\" Online serving");
+}
+
+TEST(SecondsText, ReadsNaturallyAtEverySize) {
+  EXPECT_EQ(seconds_text(0.0004), "0 ms");
+  EXPECT_EQ(seconds_text(0.085), "85 ms");
+  EXPECT_EQ(seconds_text(2), "2 s");
+  EXPECT_EQ(seconds_text(2.44), "2.4 s");
+  EXPECT_EQ(seconds_text(200), "3m 20s");
+  EXPECT_EQ(seconds_text(7500), "2h 05m");
+  EXPECT_EQ(seconds_text(90000), "1d 1h");
+}
+
+TEST(NotReady, NamesTheReason) {
+  Picture picture = sample_picture();
+  EXPECT_EQ(not_ready_reason(picture), "");
+  picture.all_degraded = true;
+  EXPECT_THAT(not_ready_reason(picture), HasSubstr("degraded"));
+  picture.active.reset();
+  EXPECT_THAT(not_ready_reason(picture), HasSubstr("no endpoint"));
+  picture.draining = true;
+  EXPECT_THAT(not_ready_reason(picture), HasSubstr("draining"));
+}
+
+}  // namespace
+}  // namespace app
