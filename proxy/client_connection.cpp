@@ -131,9 +131,7 @@ transport::Task<> ClientConnection::linger() {
   deadline_ = worker_.deadline_in(2s);
   std::size_t allowance = 4 << 20;
   for (;;) {
-    const transport::IoResult got = channel_.tls()
-                                        ? transport::IoResult{IoStatus::end, 0, 0}
-                                        : channel_.read(worker_.scratch.relay_data(), 256 * 1024);
+    const transport::IoResult got = channel_.discard(worker_.scratch.relay_data(), 256 * 1024);
     if (got.status == IoStatus::end || got.status == IoStatus::error) co_return;
     if (got.status == IoStatus::ok) {
       if (got.bytes >= allowance) co_return;

@@ -101,7 +101,8 @@ void Exchange::choose() {
     if (!kept && selection.reason != Reason::best_effort)
       worker_.shared.sticky->remember(key, selection.endpoint->id, started_, stickiness.ttl);
   }
-  held_ = kept && table.on_degraded == config::OnDegraded::hold;
+  held_ = sticky && table.on_degraded == config::OnDegraded::hold &&
+          selection.reason != Reason::best_effort;
   best_effort_ = selection.reason == Reason::best_effort;
   assign(selection);
 }

@@ -143,6 +143,9 @@ ProblemKind problem_of(AttemptFailureKind kind, Outcome outcome, durable::Reques
   if (outcome == Outcome::unknown) return ProblemKind::outcome_unknown;
   if (held && outcome == Outcome::not_run && request == durable::RequestKind::start)
     return ProblemKind::held_start;
+  const bool unreachable = kind == AttemptFailureKind::connect || kind == AttemptFailureKind::tls;
+  // Nothing could be reached at all and nothing ran: a start is worth sending again later.
+  if (unreachable && request == durable::RequestKind::start) return ProblemKind::no_endpoint;
   switch (kind) {
     case AttemptFailureKind::connect:
       return ProblemKind::connect_failed;

@@ -39,8 +39,7 @@ std::optional<TrustedBlock> parse_block(const std::string& text) {
 }  // namespace
 
 std::shared_ptr<Upstream> make_upstream(routing::EndpointId id, const config::Endpoint& endpoint,
-                                        std::size_t workers, const Upstream* earlier,
-                                        std::string& error) {
+                                        std::size_t workers, std::string& error) {
   auto upstream = std::make_shared<Upstream>();
   upstream->id = id;
   upstream->config = endpoint;
@@ -49,9 +48,8 @@ std::shared_ptr<Upstream> make_upstream(routing::EndpointId id, const config::En
     upstream->tls = transport::make_client_context(endpoint.tls, error);
     if (!upstream->tls) return nullptr;
   }
-  if (earlier) upstream->counters = earlier->counters;
-  while (upstream->counters.size() < workers)
-    upstream->counters.push_back(std::make_shared<EndpointCounters>());
+  for (std::size_t i = 0; i < workers; ++i)
+    upstream->counters.push_back(std::make_unique<EndpointCounters>());
   return upstream;
 }
 

@@ -19,21 +19,19 @@ struct ssl_ctx_st;
 
 namespace proxy {
 
-// One endpoint as the data path sees it. Lives as long as any snapshot that names it; keeps its
-// identity (and its counters, TLS sessions) over reloads that keep the endpoint.
+// One endpoint as the data path sees it. Lives as long as any snapshot that names it; a reload that
+// changes nothing about the endpoint keeps it.
 struct Upstream {
   routing::EndpointId id = routing::no_endpoint;
   config::Endpoint config;
   std::string authority;            // of the endpoint's URL, as sent in Host
   std::shared_ptr<ssl_ctx_st> tls;  // null for http
-  std::vector<std::shared_ptr<EndpointCounters>> counters;  // by worker index
+  std::vector<std::unique_ptr<EndpointCounters>> counters;  // by worker index
 };
 
-// Null and a message when a TLS file of the endpoint cannot be used. `earlier` is the endpoint's
-// Upstream before a reload, or null: its counters go on.
+// Null and a message when a TLS file of the endpoint cannot be used.
 std::shared_ptr<Upstream> make_upstream(routing::EndpointId id, const config::Endpoint& endpoint,
-                                        std::size_t workers, const Upstream* earlier,
-                                        std::string& error);
+                                        std::size_t workers, std::string& error);
 
 struct TrustedBlock {  // a CIDR block; IPv4 is mapped into IPv6
   std::array<std::uint8_t, 16> bytes{};

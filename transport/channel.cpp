@@ -204,6 +204,13 @@ IoResult Channel::peek() {
   return from_errno();
 }
 
+IoResult Channel::discard(char* scratch, std::size_t size) {
+  const ssize_t got = ::recv(socket_.native_handle(), scratch, size, 0);
+  if (got > 0) return {IoStatus::ok, static_cast<std::size_t>(got), 0};
+  if (got == 0) return {IoStatus::end, 0, 0};
+  return from_errno();
+}
+
 IoResult Channel::write(std::span<const iovec> pieces) {
   if (!ssl_) {
     msghdr message{};

@@ -72,6 +72,7 @@ class Channel {
 
   IoResult read(char* into, std::size_t size);
   IoResult peek();  // is there a byte, an end or an error, without consuming it
+  IoResult discard(char* scratch, std::size_t size);  // reads past TLS: for bytes nobody wants
   IoResult write(std::span<const iovec> pieces);  // one system call; may take a part
   bool has_buffered_input() const;                // TLS holds bytes that the kernel no longer shows
 

@@ -84,7 +84,7 @@ TEST(ProblemOfAFailure, has_the_status_that_its_client_can_act_on) {
       {Kind::connect, Outcome::not_run, RequestKind::plain, false, 502},
       {Kind::connect, Outcome::not_run, RequestKind::plain, true, 502},
       {Kind::connect, Outcome::not_run, RequestKind::start, true, 503},
-      {Kind::connect, Outcome::not_run, RequestKind::start, false, 502},
+      {Kind::connect, Outcome::not_run, RequestKind::start, false, 503},
       {Kind::tls, Outcome::not_run, RequestKind::instance, false, 502},
       {Kind::stale_connection, Outcome::failed, RequestKind::plain, false, 502},
       {Kind::reset_before_response, Outcome::failed, RequestKind::plain, false, 502},
