@@ -126,7 +126,7 @@ struct ProbePolicy {
   Preset preset = Preset::responsive;
   Protocol protocol = Protocol::http;
   std::string method = "GET";
-  std::string path = "/";
+  std::string path = "/";  // the endpoint URL's base path included; empty for TCP
   std::uint16_t port = 0;
   std::vector<NameValue> headers;
   std::vector<StatusRange> status{{200, 200}};
