@@ -3,30 +3,17 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/signal_set.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <random>
 
-#include "app/admin.hpp"
 #include "app/command_line.hpp"
 #include "app/config_hash.hpp"
-#include "app/endpoint_registry.hpp"
-#include "app/event_log.hpp"
-#include "app/evidence_inbox.hpp"
-#include "app/history.hpp"
+#include "app/running_app.hpp"
 #include "app/take_picture.hpp"
-#include "config/parse.hpp"
 #include "config/units.hpp"
-#include "health/health_board.hpp"
-#include "proxy/data_plane.hpp"
-#include "routing/router.hpp"
-#include "transport/http_server.hpp"
 
 namespace app {
 namespace {
@@ -50,84 +37,7 @@ std::shared_ptr<const proxy::Snapshot> empty_snapshot(
   return snapshot;
 }
 
-void apply_options(config::Config& config, const AppOptions& options) {
-  if (options.listen) config.listen = {config::Listener{*options.listen, std::nullopt}};
-  if (options.admin) config.admin.address = *options.admin;
-  if (options.json) config.log.format = config::LogFormat::json;
-}
-
-class App {
- public:
-  App(config::Config config, AppOptions options);
-  int run();
-
- private:
-  using Clock = health::Clock;
-
-  // start
-  void open();
-  void become_ready();
-  std::string ready_line() const;
-
-  // what happens
-  void on_transition(const health::HealthTransition& transition);
-  void on_change(const routing::RoutingChange& change);
-  void on_probe(EndpointId id, const health::ProbeOutcome& outcome);
-  void on_addresses(EndpointId id, const std::vector<config::SocketAddress>& addresses);
-  void take_evidence();
-  void on_signal(int number);
-
-  // what follows
-  void apply(EndpointRegistry::Proposal proposal, std::shared_ptr<const config::Config> config);
-  void publish();
-  void arm_router_timer();
-  void tick();
-  void update_serving();
-  void update_alerts();
-  void take_records();
-
-  // operator
-  ActionResult act(Action action, const std::string& endpoint, std::optional<config::Millis> time);
-  ActionResult act_on_endpoint(Action action, const std::string& name);
-  ActionResult reload();
-  ActionResult reload_failed(const std::string& problem);
-  ActionResult accept_reload(config::Config next, const std::string& text);
-  Picture picture();
-
-  void begin_drain();
-  void finish();
-
-  // The parts, in the order in which they depend on each other.
-  AppOptions options_;
-  std::shared_ptr<const config::Config> config_;
-  asio::io_context io_{1};
-  EventLog log_;
-  History history_;
-  EndpointRegistry registry_;
-  routing::StickyTable sticky_;
-  proxy::DataPlane::SnapshotBox snapshots_;
-  routing::Router router_;
-  EvidenceInbox inbox_;
-  health::HealthBoard board_;
-  proxy::DataPlane data_plane_;
-  std::optional<AdminApi> admin_;
-  std::optional<transport::HttpServer> admin_server_;
-
-  asio::signal_set signals_{io_};
-  asio::steady_timer router_timer_{io_}, tick_timer_{io_}, ready_timer_{io_};
-
-  WallTime started_ = std::chrono::system_clock::now();
-  std::string config_hash_;
-  std::map<EndpointId, ProbeTally> probes_;
-  std::map<EndpointId, std::uint64_t> attempts_;  // at the last tick, to see who serves
-  std::vector<health::Evidence> evidence_;
-  std::vector<proxy::RequestRecord> records_;
-  proxy::Snapshot base_;  // what every snapshot of this configuration shares: all but the table
-  std::uint64_t generation_ = 0, published_generation_ = 0, published_version_ = 0;
-  std::uint64_t ticks_ = 0;
-  bool configuring_ = false;  // several changes become one snapshot
-  bool ready_ = false, draining_ = false;
-};
+}  // namespace
 
 // Start ------------------------------------------------------------------------------------------
 
@@ -364,107 +274,6 @@ void App::take_records() {
   log_.write_access(records_, [this](EndpointId id) { return registry_.name_of(id); });
 }
 
-// Operator ----------------------------------------------------------------------------------------
-
-Picture App::picture() {
-  return take_picture({*config_, config_hash_, generation_, started_, draining_, router_, board_,
-                       registry_, data_plane_, sticky_, history_, probes_});
-}
-
-ActionResult App::act(Action action, const std::string& endpoint,
-                      std::optional<config::Millis> time) {
-  if (action == Action::reload) return reload();
-  if (!endpoint.empty()) return act_on_endpoint(action, endpoint);
-  const health::TimePoint now = Clock::now();
-  routing::CommandResult result;
-  if (action == Action::hold)
-    result = router_.hold(time, now);
-  else if (action == Action::release)
-    result = router_.release(now);
-  else
-    result = router_.failback_now(now);
-  publish();
-  arm_router_timer();
-  if (!result.ok) return {ActionResult::Kind::refused, result.message};
-  log_.write(
-      history_.command(to_string(action), "", result.message, std::chrono::system_clock::now()));
-  return {ActionResult::Kind::done, result.message};
-}
-
-ActionResult App::act_on_endpoint(Action action, const std::string& name) {
-  const EndpointId id = registry_.id_of(name);
-  if (id == health::no_endpoint) {
-    std::vector<std::string> names;
-    for (const config::Endpoint& endpoint : config_->endpoints) names.push_back(endpoint.name);
-    std::string message = fmt::format("there is no endpoint \"{}\"", name);
-    if (const std::string_view guess = nearest(name, names); !guess.empty())
-      message += fmt::format("; did you mean \"{}\"?", guess);
-    return {ActionResult::Kind::unknown_endpoint,
-            message + fmt::format(" The endpoints are: {}", fmt::join(names, ", "))};
-  }
-  std::string message;
-  if (action == Action::drain || action == Action::undrain) {
-    message = router_.drain(id, action == Action::drain, Clock::now()).message;
-  } else {
-    board_.set_enabled(id, action == Action::enable);
-    const EndpointId active = router_.table().active;
-    message =
-        fmt::format("{} is {}; active: {}", name, action == Action::enable ? "enabled" : "disabled",
-                    active == health::no_endpoint ? "nobody" : registry_.name_of(active));
-  }
-  publish();
-  log_.write(history_.command(to_string(action), name, message, std::chrono::system_clock::now()));
-  return {ActionResult::Kind::done, message};
-}
-
-ActionResult App::reload_failed(const std::string& problem) {
-  log_.write(history_.reload("failed",
-                             "reload refused, the last good configuration stays: " + problem,
-                             std::chrono::system_clock::now()));
-  return {ActionResult::Kind::refused, problem};
-}
-
-ActionResult App::reload() {
-  if (options_.config_path.empty())
-    return {ActionResult::Kind::refused, "the proxy was started without a file: nothing to reload"};
-  if (draining_) return {ActionResult::Kind::refused, "the proxy is shutting down"};
-  const config::Environment environment = process_environment();
-  const auto text = environment.file(options_.config_path);
-  if (!text) return reload_failed(options_.config_path + " cannot be read");
-  config::ParseResult parsed = config::parse_text(*text, options_.config_path, environment);
-  for (const config::Issue& issue : parsed.issues)
-    log_.write(issue.severity == config::Severity::error ? "error" : "warning", "reload",
-               to_text(issue));
-  if (!parsed.config) {
-    std::erase_if(parsed.issues, [](const config::Issue& issue) {
-      return issue.severity != config::Severity::error;
-    });
-    ActionResult result = reload_failed(
-        parsed.issues.empty() ? "the file is not usable" : to_text(parsed.issues.front()));
-    result.message = config::to_text(parsed.issues);  // the operator gets them all
-    return result;
-  }
-  return accept_reload(*std::move(parsed.config), *text);
-}
-
-ActionResult App::accept_reload(config::Config next, const std::string& text) {
-  apply_options(next, options_);
-  std::string problem;
-  EndpointRegistry::Proposal proposal = registry_.propose(next, problem);
-  if (problem.empty()) problem = data_plane_.listen(next.listen);
-  if (!problem.empty()) return reload_failed(problem);
-  std::string message = fmt::format("reloaded {}", options_.config_path);
-  if (next.admin.address != config_->admin.address) message += "; admin.address needs a restart";
-  if (next.stickiness.max_clients != config_->stickiness.max_clients)
-    message += "; stickiness.max_clients needs a restart";
-  if (const std::string trouble = log_.configure(next.log); !trouble.empty())
-    message += "; the log stays where it is: " + trouble;
-  config_hash_ = config_hash(text);
-  apply(std::move(proposal), std::make_shared<const config::Config>(std::move(next)));
-  log_.write(history_.reload("ok", message, std::chrono::system_clock::now()));
-  return {ActionResult::Kind::done, message};
-}
-
 // End ---------------------------------------------------------------------------------------------
 
 void App::begin_drain() {
@@ -485,8 +294,6 @@ void App::finish() {
   log_.write(history_.lifecycle("stopped", "stopped", std::chrono::system_clock::now()));
   io_.stop();
 }
-
-}  // namespace
 
 int run_app(config::Config config, AppOptions options) {
   apply_options(config, options);

@@ -4,8 +4,6 @@
 #include <fstream>
 #include <iterator>
 
-#include "transport/tls_context.hpp"
-
 namespace app {
 namespace {
 
@@ -47,14 +45,9 @@ EndpointRegistry::Proposal EndpointRegistry::propose(const config::Config& confi
           current_.tls_files[i] == next.tls_files.back())
         upstream = current_.upstreams[i];
     if (!upstream) {
-      upstream = std::make_shared<proxy::Upstream>();
-      upstream->id = known->second;
-      upstream->config = endpoint;
-      for (std::size_t i = 0; i < workers_; ++i)
-        upstream->counters.push_back(std::make_unique<proxy::EndpointCounters>());
       std::string problem;
-      if (endpoint.url.tls) upstream->tls = transport::make_client_context(endpoint.tls, problem);
-      if (!problem.empty()) error = "endpoint " + endpoint.name + ": " + problem;
+      upstream = proxy::make_upstream(known->second, endpoint, workers_, problem);
+      if (!upstream) error = "endpoint " + endpoint.name + ": " + problem;
     }
     next.upstreams.push_back(std::move(upstream));
   }

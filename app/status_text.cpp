@@ -96,8 +96,8 @@ std::string table(const std::vector<std::vector<Cell>>& rows, bool colours) {
 std::string endpoint_table(const Json& status, bool colours) {
   std::vector<std::vector<Cell>> rows;
   rows.push_back({});
-  for (const char* title : {" ", "ENDPOINT", "PRIORITY", "STATUS", "ROTATION", "SINCE",
-                            "LAST PROBE", "IN FLIGHT", "STICKY", "URL"})
+  for (const char* title : {" ", "ENDPOINT", "PRIORITY", "STATUS", "ROTATION", "FOR", "LAST PROBE",
+                            "IN FLIGHT", "STICKY", "URL"})
     rows.back().emplace_back(title, Colour::faint);
   for (const Json& e : status.at("endpoints")) {
     const bool active = e.value("active", false);
@@ -152,6 +152,7 @@ std::string waiting_text(const Json& status) {
 }  // namespace
 
 std::string seconds_text(double seconds) {
+  if (seconds < 0.01) return fmt::format("{:.1f} ms", seconds * 1000);
   if (seconds < 1) return fmt::format("{:.0f} ms", seconds * 1000);
   if (seconds < 60) {
     std::string out = fmt::format("{:.1f}", seconds);
@@ -190,7 +191,7 @@ std::string status_text(const Json& status, bool colours) {
       text_at(status, "version"), seconds_text(number_at(status, "uptimeSeconds")));
   out += name.empty() ? paint("active: nobody may serve", Colour::bad, colours)
                       : "active: " + paint(name, Colour::strong, colours);
-  out += fmt::format(" since {} ({})\n", age(status, text_at(active, "since")),
+  out += fmt::format(" for {} ({})\n", age(status, text_at(active, "since")),
                      text_at(active, "text", text_at(active, "why").c_str()));
   out += waiting_text(status);
   out += "\n" + endpoint_table(status, colours);

@@ -16,6 +16,7 @@ std::string event_line(const nlohmann::ordered_json& event, bool colours);
 // changes. "active primary; primary Online serving, secondary Online serving"
 std::string status_summary(const nlohmann::ordered_json& status);
 
-std::string seconds_text(double seconds);  // "85 ms", "2.4 s", "3m 20s", "2h 05m", "4d 3h"
+std::string seconds_text(
+    double seconds);  // "0.4 ms", "85 ms", "2.4 s", "3m 20s", "2h 05m", "4d 3h"
 
 }  // namespace app

@@ -117,7 +117,7 @@ TEST(EventLog, AReloadOpensTheFileAfreshAndAnImpossibleFileChangesNothing) {
     EXPECT_EQ(log.configure(settings), "");
     log.write("info", "test", "after");
     config::Config::Log impossible = settings;
-    impossible.file = "/nonexistent-folder/x/y.log";
+    impossible.file = path.string() + "/a-file-is-no-folder.log";
     EXPECT_NE(log.configure(impossible), "");
     log.write("info", "test", "still here");
   }

@@ -65,7 +65,7 @@ TEST(StatusJson, AHoldWithoutExpiryHasNoUntil) {
 
 TEST(StatusText, ShowsTheActiveEndpointTheTableAndTheAlerts) {
   const std::string text = status_text(status_json(sample_picture()), false);
-  EXPECT_THAT(text, HasSubstr("active: secondary since 5 s"));
+  EXPECT_THAT(text, HasSubstr("active: secondary for 5 s"));
   EXPECT_THAT(text, HasSubstr("Degraded (passive)"));
   EXPECT_THAT(text, HasSubstr("alert never_online: primary was never online"));
   EXPECT_THAT(text, HasSubstr("failover 32 ms (at most 3.5 s)"));
@@ -95,7 +95,7 @@ TEST(StatusSummary, IsOneLineThatChangesWithTheStatuses) {
 }
 
 TEST(SecondsText, ReadsNaturallyAtEverySize) {
-  EXPECT_EQ(seconds_text(0.0004), "0 ms");
+  EXPECT_EQ(seconds_text(0.0004), "0.4 ms");
   EXPECT_EQ(seconds_text(0.085), "85 ms");
   EXPECT_EQ(seconds_text(2), "2 s");
   EXPECT_EQ(seconds_text(2.44), "2.4 s");

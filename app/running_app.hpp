@@ -1,0 +1,104 @@
+// The App itself: see app.hpp for what it is. Declared apart so that the operator's commands have a
+// file of their own; included by app.cpp and app_commands.cpp alone. Control thread only.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/admin.hpp"
+#include "app/app.hpp"
+#include "app/endpoint_registry.hpp"
+#include "app/event_log.hpp"
+#include "app/evidence_inbox.hpp"
+#include "app/history.hpp"
+#include "app/picture.hpp"
+#include "health/health_board.hpp"
+#include "proxy/data_plane.hpp"
+#include "routing/router.hpp"
+#include "routing/stickiness.hpp"
+#include "transport/http_server.hpp"
+
+namespace app {
+
+class App {
+ public:
+  App(config::Config config, AppOptions options);
+  int run();
+
+ private:
+  using Clock = health::Clock;
+
+  // start
+  void open();
+  void become_ready();
+  std::string ready_line() const;
+
+  // what happens
+  void on_transition(const health::HealthTransition& transition);
+  void on_change(const routing::RoutingChange& change);
+  void on_probe(health::EndpointId id, const health::ProbeOutcome& outcome);
+  void on_addresses(health::EndpointId id, const std::vector<config::SocketAddress>& addresses);
+  void take_evidence();
+  void on_signal(int number);
+
+  // what follows
+  void apply(EndpointRegistry::Proposal proposal, std::shared_ptr<const config::Config> config);
+  void publish();
+  void arm_router_timer();
+  void tick();
+  void update_serving();
+  void update_alerts();
+  void take_records();
+
+  // operator
+  ActionResult act(Action action, const std::string& endpoint, std::optional<config::Millis> time);
+  ActionResult act_on_endpoint(Action action, const std::string& name);
+  ActionResult reload();
+  ActionResult reload_failed(const std::string& problem);
+  ActionResult accept_reload(config::Config next, const std::string& text);
+  Picture picture();
+
+  void begin_drain();
+  void finish();
+
+  // The parts, in the order in which they depend on each other.
+  AppOptions options_;
+  std::shared_ptr<const config::Config> config_;
+  boost::asio::io_context io_{1};
+  EventLog log_;
+  History history_;
+  EndpointRegistry registry_;
+  routing::StickyTable sticky_;
+  proxy::DataPlane::SnapshotBox snapshots_;
+  routing::Router router_;
+  EvidenceInbox inbox_;
+  health::HealthBoard board_;
+  proxy::DataPlane data_plane_;
+  std::optional<AdminApi> admin_;
+  std::optional<transport::HttpServer> admin_server_;
+
+  boost::asio::signal_set signals_{io_};
+  boost::asio::steady_timer router_timer_{io_}, tick_timer_{io_}, ready_timer_{io_};
+
+  WallTime started_ = std::chrono::system_clock::now();
+  std::string config_hash_;
+  std::map<health::EndpointId, ProbeTally> probes_;
+  std::map<health::EndpointId, std::uint64_t> attempts_;  // at the last tick, to see who serves
+  std::vector<health::Evidence> evidence_;
+  std::vector<proxy::RequestRecord> records_;
+  proxy::Snapshot base_;  // what every snapshot of this configuration shares: all but the table
+  std::uint64_t generation_ = 0, published_generation_ = 0, published_version_ = 0;
+  std::uint64_t ticks_ = 0;
+  bool configuring_ = false;  // several changes become one snapshot
+  bool ready_ = false, draining_ = false;
+};
+
+void apply_options(config::Config& config, const AppOptions& options);  // at start and reload
+
+}  // namespace app
