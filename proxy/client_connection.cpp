@@ -1,38 +1,34 @@
 #include "proxy/client_connection.hpp"
 
 #include "proxy/exchange.hpp"
-#include "proxy/listener.hpp"
 #include "transport/tls_context.hpp"
 
 namespace proxy {
 
 using transport::IoStatus;
 
-ClientConnection::ClientConnection(Worker& worker, std::shared_ptr<Listener> listener)
-    : worker_{worker}, listener_{std::move(listener)}, channel_{worker.io} {
-  channel_.set_target(this, client_read, client_write);
-}
-
-const ListenerFacts& ClientConnection::listener() const {
-  return listener_->facts();
+ClientConnection::ClientConnection(Worker& worker, const ListenerFacts& listener)
+    : worker_{worker},
+      listener_{listener},
+      channel_{std::make_unique<transport::Channel>(worker.loop)} {
+  channel_->set_target(this, client_read, client_write);
 }
 
 bool ClientConnection::adopt(int descriptor, const routing::SocketAddress& peer) {
   peer_ = peer;
-  if (!channel_.adopt(descriptor, peer.v6)) return false;
-  const ListenerFacts& facts = listener();
-  if (!facts.tls) {
+  if (!channel_->adopt(descriptor)) return false;
+  if (!listener_.tls) {
     handshaken_ = true;
     return true;
   }
-  ssl_st* ssl = transport::make_server_ssl(facts.tls);
-  return ssl && channel_.start_tls(ssl);
+  ssl_st* ssl = transport::make_server_ssl(listener_.tls);
+  return ssl && channel_->start_tls(ssl);
 }
 
 void ClientConnection::start() {
   // Counts as active until its first request, so that the shorter head deadline applies.
   deadline_ = worker_.deadline_in(worker_.snapshot().config->timeouts.head);
-  channel_.arm_read();
+  channel_->arm_read();
 }
 
 void ClientConnection::on_ready(std::uint8_t bit) {
@@ -74,8 +70,8 @@ transport::Task<bool> ClientConnection::serve() {
     Exchange::HeadStep step = exchange.read_head();
     while (step == Exchange::HeadStep::need_input) {
       if (!exchange.has_input()) co_return true;
-      channel_.arm_read();
-      if (channel_.wants_write()) channel_.arm_write();
+      channel_->arm_read();
+      if (channel_->wants_write()) channel_->arm_write();
       const std::uint8_t events = co_await wait(client_read | client_write | deadline);
       if (abandoned_) co_return false;
       if (events & deadline) {
@@ -95,22 +91,22 @@ transport::Task<bool> ClientConnection::serve() {
     }
     rest = exchange.take_rest();
     // Wait first after a complete message: nothing sent ahead and no event means nothing to read.
-    if (rest.size == 0 && !(fired_ & client_read) && !channel_.has_buffered_input()) co_return true;
+    if (rest.size == 0 && !(fired_ & client_read) && !channel_->maybe_readable()) co_return true;
   }
 }
 
 transport::Task<bool> ClientConnection::handshake() {
   deadline_ = worker_.deadline_in(worker_.snapshot().config->timeouts.tls);
   for (;;) {
-    const transport::IoResult result = channel_.handshake();
+    const transport::IoResult result = channel_->handshake();
     if (result.status == IoStatus::ok) break;
     if (result.status != IoStatus::would_block) {
       worker_.counters.tls_failures.bump();
       co_return false;
     }
     clear(client_read);
-    channel_.arm_read();
-    if (channel_.wants_write()) channel_.arm_write();
+    channel_->arm_read();
+    if (channel_->wants_write()) channel_->arm_write();
     const std::uint8_t events = co_await wait(client_read | client_write | deadline);
     if (abandoned_ || (events & deadline)) {
       worker_.counters.tls_failures.bump();
@@ -127,11 +123,11 @@ transport::Task<bool> ClientConnection::handshake() {
 // could take the answer with it, so the client gets a moment to see it (RFC 9112 section 9.6).
 transport::Task<> ClientConnection::linger() {
   using namespace std::chrono_literals;
-  channel_.shutdown_write();
+  channel_->shutdown_write();
   deadline_ = worker_.deadline_in(2s);
   std::size_t allowance = 4 << 20;
   for (;;) {
-    const transport::IoResult got = channel_.discard(worker_.scratch.relay_data(), 256 * 1024);
+    const transport::IoResult got = channel_->discard(worker_.scratch.relay_data(), 256 * 1024);
     if (got.status == IoStatus::end || got.status == IoStatus::error) co_return;
     if (got.status == IoStatus::ok) {
       if (got.bytes >= allowance) co_return;
@@ -139,7 +135,7 @@ transport::Task<> ClientConnection::linger() {
       continue;
     }
     clear(client_read);
-    channel_.arm_read();
+    channel_->arm_read();
     const std::uint8_t events = co_await wait(client_read | deadline);
     if (abandoned_ || (events & deadline)) co_return;
   }
@@ -150,16 +146,12 @@ void ClientConnection::park() {
   deadline_ = worker_.deadline_in(worker_.snapshot().config->timeouts.idle);
   fired_ = static_cast<std::uint8_t>(fired_ & client_read);
   worker_.to_parked(this);
-  channel_.arm_read();
+  channel_->arm_read();
 }
 
 void ClientConnection::finish() {
-  channel_.close();
-  if (!channel_.busy()) worker_.closed(this);
-}
-
-void ClientConnection::on_closed() {
-  if (!running_) worker_.closed(this);
+  channel_->close();
+  worker_.closed(this);
 }
 
 void ClientConnection::on_deadline() {

@@ -27,15 +27,16 @@ class ClientConnection final : public transport::ReadinessTarget {
     kick = 32,  // the routing table changed while this request waits for a first byte
   };
 
-  ClientConnection(Worker& worker, std::shared_ptr<Listener> listener);
+  ClientConnection(Worker& worker, const ListenerFacts& listener);
 
-  bool adopt(int descriptor, const routing::SocketAddress& peer);
-  void start();  // waits for the first bytes
+  bool adopt(int descriptor, const routing::SocketAddress& peer);  // false: closed already
+  void start();                                                    // waits for the first bytes
 
   Worker& worker() { return worker_; }
-  transport::Channel& channel() { return channel_; }
+  transport::Channel& channel() { return *channel_; }
   const routing::SocketAddress& peer() const { return peer_; }
-  const ListenerFacts& listener() const;
+  const ListenerFacts& listener() const { return listener_; }
+  std::unique_ptr<transport::Channel> take_channel() { return std::move(channel_); }
   void set_exchange(Exchange* exchange) { exchange_ = exchange; }
   bool parked() const { return parked_; }
   bool abandoned() const { return abandoned_; }
@@ -63,7 +64,6 @@ class ClientConnection final : public transport::ReadinessTarget {
   std::uint32_t deadline_tick() const { return deadline_; }
 
   void on_ready(std::uint8_t bit) override;
-  void on_closed() override;
   void on_deadline();
   void on_snapshot_change();
   void close_if_parked();
@@ -81,8 +81,8 @@ class ClientConnection final : public transport::ReadinessTarget {
   void finish();
 
   Worker& worker_;
-  std::shared_ptr<Listener> listener_;  // same thread only; outlives a reload that removed it
-  transport::Channel channel_;
+  ListenerFacts listener_;
+  std::unique_ptr<transport::Channel> channel_;
   routing::SocketAddress peer_;
   std::coroutine_handle<> waiting_;
   Exchange* exchange_ = nullptr;

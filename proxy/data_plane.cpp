@@ -1,13 +1,14 @@
 #include "proxy/data_plane.hpp"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <openssl/rand.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <boost/asio/ip/address.hpp>
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <optional>
 #include <thread>
 
@@ -25,14 +26,25 @@ struct Bound {
 };
 
 std::optional<Bound> to_sockaddr(const config::Address& address) {
-  boost::system::error_code failed;
   const std::string host = address.host == "localhost" ? "127.0.0.1" : address.host;
-  const auto ip = boost::asio::ip::make_address(host, failed);
-  if (failed) return std::nullopt;
-  const boost::asio::ip::tcp::endpoint endpoint{ip, address.port};
   Bound bound;
-  std::memcpy(&bound.address, endpoint.data(), endpoint.size());
-  bound.size = static_cast<socklen_t>(endpoint.size());
+  in_addr v4{};
+  in6_addr v6{};
+  if (::inet_pton(AF_INET, host.c_str(), &v4) == 1) {
+    auto* to = new (&bound.address) sockaddr_in{};
+    to->sin_family = AF_INET;
+    to->sin_addr = v4;
+    to->sin_port = htons(address.port);
+    bound.size = sizeof *to;
+  } else if (::inet_pton(AF_INET6, host.c_str(), &v6) == 1) {
+    auto* to = new (&bound.address) sockaddr_in6{};
+    to->sin6_family = AF_INET6;
+    to->sin6_addr = v6;
+    to->sin6_port = htons(address.port);
+    bound.size = sizeof *to;
+  } else {
+    return std::nullopt;
+  }
   return bound;
 }
 

@@ -145,7 +145,8 @@ void Exchange::begin() {
 
 bool Exchange::admit() {
   const config::Limits& limits = config().limits;
-  if (limits.body && framing_.length > *limits.body) {
+  // Chunks that came with the head were taken already.
+  if (limits.body && std::max(framing_.length, body_taken_) > *limits.body) {
     refuse(ProblemKind::body_too_large, "the body is larger than limits.body",
            Refusal::body_too_large);
     return false;
@@ -173,8 +174,11 @@ void Exchange::pump() {
     if (flush_client() && download_.empty()) stage_ = Stage::finished;
     return;
   }
-  pump_request();
-  if (stage_ == Stage::relaying) pump_response();
+  do {
+    pump_request();
+    if (stage_ == Stage::relaying) pump_response();
+    // A failed attempt may have been followed by one over a pooled connection: its head is due now.
+  } while (stage_ == Stage::relaying && !head_sent_);
   if (stage_ == Stage::relaying) maybe_finish();
 }
 
@@ -222,7 +226,6 @@ void Exchange::arm_and_set_deadline(unsigned& mask) {
       no_later_than(after_progress(timeouts.write));
     } else if (tunnel ? !client_end_ : !body_complete_ && !request_sent_) {
       client.arm_read();
-      if (body_may_have_more_ && client.tls()) client_.remember(C::client_read);
       mask |= C::client_read;
       if (!tunnel) no_later_than(after_progress(timeouts.body));
     } else if (!tunnel && !sent_ahead_) {
@@ -235,8 +238,6 @@ void Exchange::arm_and_set_deadline(unsigned& mask) {
       no_later_than(after_progress(timeouts.write));
     } else if (tunnel ? !upstream_end_ : answer_ != Answer::complete) {
       upstream.arm_read();
-      // What TLS has taken out of the kernel raises no event any more.
-      if (may_have_more_ && upstream.tls()) client_.remember(C::upstream_read);
       mask |= C::upstream_read;
       if (!tunnel && awaiting_answer()) {
         mask |= C::kick;
@@ -307,7 +308,7 @@ void Exchange::on_deadline() {
   } else if (!upload_.empty()) {
     attempt_failed(AttemptFailureKind::first_byte_timeout, "the upstream takes no more bytes");
   } else if (!body_complete_ && !request_sent_) {
-    if (answer_started_) return answer_cut("the client stopped sending its body");
+    if (answer_started_) return cut("the client stopped sending its body");
     end_attempt(false);
     refuse(ProblemKind::request_timeout, "the body stopped arriving", Refusal::timeout);
   } else if (awaiting_answer()) {
@@ -322,6 +323,7 @@ void Exchange::finish_request() {
   const std::uint32_t total = microseconds(steady_clock::now() - started_);
   if (counted_) worker_.counters.in_flight.drop();
   if (counted_retry_) worker_.counters.retries_in_flight.drop();
+  if (tunnel_counted_) worker_.counters.tunnels.drop();
   worker_.counters.bytes_in.bump(bytes_in_);
   worker_.counters.bytes_out.bump(bytes_out_);
   if (best_effort_) worker_.counters.best_effort.bump();

@@ -133,13 +133,14 @@ class Exchange {
   bool flush_client();
   void on_upstream_end(bool reset);
   void answer_cut(std::string_view cause);
+  void cut(std::string_view note);
   std::string public_origin() const;
 
   // --- exchange_tunnel.cpp
   void start_tunnel(std::string_view early);
   void pump_tunnel();
-  bool pump_one_way(transport::Channel& from, transport::Channel& to, Outbox& pending,
-                    ClientConnection::Event readable, bool& ended, std::uint64_t& bytes);
+  bool pump_one_way(transport::Channel& from, transport::Channel& to, Outbox& pending, bool& ended,
+                    std::uint64_t& bytes);
 
   Worker& worker_;
   ClientConnection& client_;
@@ -220,15 +221,15 @@ class Exchange {
   std::uint8_t interim_answers_ = 0;
   Outbox download_;
   std::size_t download_chunk_ = 64 * 1024;
-  bool body_may_have_more_ = false;  // the same for the client's body
-  bool may_have_more_ = false;       // stopped reading before the upstream would have blocked
-  bool surplus_ = false;             // bytes behind the answer: the connection is of no more use
+  bool may_have_more_ = false;  // the upstream's side is worth a read
+  bool surplus_ = false;        // bytes behind the answer: the connection is of no more use
   bool upstream_ended_ = false;
   std::string rewritten_;       // a collected body with its URLs moved
   std::string_view head_text_;  // the answer's head in scratch, to leave with the first body bytes
 
   // Tunnel.
   bool client_end_ = false, upstream_end_ = false;
+  bool tunnel_counted_ = false;
 
   Time started_{};
   Time attempt_started_{};

@@ -239,12 +239,17 @@ bool Exchange::try_again(const Decision& decision, AttemptFailureKind kind) {
   const bool connect_class = kind == AttemptFailureKind::connect || kind == AttemptFailureKind::tls;
   const bool rescued = kind == AttemptFailureKind::rescued_by_degraded ||
                        kind == AttemptFailureKind::rescued_by_drain;
+  // Nothing is given up before there is somewhere to go: the table may have changed since the rule
+  // was asked, and `endpoint_` lies in the snapshot of this attempt.
+  SnapshotHold now = worker_.hold_snapshot();
+  routing::Selection selection = routing::select_next(now->table, tried_, connect_class);
+  if (!selection.endpoint) return false;
+  if (rescued) {
+    (*endpoint_)->counters[worker_.index]->rescues.bump();
+    selection.reason = Reason::rescue;
+  }
   end_attempt(false);
-  snapshot_ = worker_.hold_snapshot();
-  routing::Selection selection = routing::select_next(snapshot_->table, tried_, connect_class);
-  if (!selection.endpoint)
-    return false;  // the table changed between the two looks: same thread, no
-  if (rescued) selection.reason = Reason::rescue;
+  snapshot_ = std::move(now);
   if (decision.counts_against_budget && !counted_retry_) {
     counted_retry_ = true;
     worker_.counters.retries_in_flight.bump();
@@ -274,8 +279,7 @@ void Exchange::consider_rescue() {
   const Decision decision = decide(failure_facts(kind));
   if (decision.action != RetryAction::next_endpoint) return;  // it keeps waiting
   failure_note_ = to_string(kind);
-  EndpointCounters& left = *(*endpoint_)->counters[worker_.index];
-  if (try_again(decision, kind)) left.rescues.bump();
+  try_again(decision, kind);
 }
 
 void Exchange::refuse(ProblemKind kind, std::string_view detail, Refusal counted,

@@ -187,7 +187,6 @@ bool Exchange::relay_body_piece() {
   }
   client_.clear(C::client_read);
   const transport::IoResult got = client_.channel().read(data, want);
-  body_may_have_more_ = got.status == IoStatus::ok && got.bytes == want;
   if (got.status == IoStatus::would_block) return false;
   if (got.status != IoStatus::ok) {
     client_left();
@@ -200,7 +199,7 @@ bool Exchange::relay_body_piece() {
   const auto& limit = config().limits.body;
   if (!good || (limit && body_taken_ > *limit)) {
     if (answer_started_) {
-      answer_cut("the request body is broken");
+      cut("the request body is broken");
     } else {
       end_attempt(false);
       good ? refuse(ProblemKind::body_too_large, "the body is larger than limits.body",

@@ -29,7 +29,7 @@ void Exchange::pump_response() {
   for (int turn = 0; turn < turns && stage_ == Stage::relaying && download_.empty() &&
                      answer_ != Answer::complete;
        ++turn) {
-    if (!may_have_more_ && !upstream_->channel().has_buffered_input()) return;
+    if (!may_have_more_ && !upstream_->channel().maybe_readable()) return;
     if (!read_response()) return;
   }
 }
@@ -62,7 +62,6 @@ bool Exchange::read_response() {
     return false;
   }
   progress_ = worker_.tick();
-  may_have_more_ = got.bytes == want;
   if (in_head) {
     answer_head_size_ += got.bytes;
     on_response_bytes(answer_head_.data(), answer_head_size_);
@@ -367,7 +366,12 @@ void Exchange::on_upstream_end(bool reset) {
 void Exchange::answer_cut(std::string_view cause) {
   if (!answer_started_) return attempt_failed(AttemptFailureKind::bad_response, cause);
   worker_.report((*endpoint_)->id, health::EvidenceKind::reset);
-  failure_note_ = "answer cut";
+  cut("answer cut");
+}
+
+// By itself for what is the client's fault: then the endpoint is not to blame.
+void Exchange::cut(std::string_view note) {
+  failure_note_ = note;
   if (upstream_) end_attempt(false);
   keep_alive_ = false;
   if (close_delimited_) client_.channel().close(transport::Channel::How::reset);

@@ -18,14 +18,12 @@ void Exchange::start_tunnel(std::string_view early) {
                            {const_cast<char*>(early.data()), early.size()}};
   upstream_->counters().answered.bump();
   worker_.counters.tunnels.bump();
+  tunnel_counted_ = true;
   answer_started_ = true;
   answer_ = Answer::complete;
   keep_alive_ = false;
   stage_ = Stage::tunnelling;
-  if (!send_client(pieces, 2)) {
-    worker_.counters.tunnels.drop();
-    return;
-  }
+  if (!send_client(pieces, 2)) return;
   bytes_out_ += early.size();
   may_have_more_ = true;
   // What the client sent behind its request, before it saw the 101.
@@ -36,26 +34,22 @@ void Exchange::start_tunnel(std::string_view early) {
     const iovec piece{const_cast<char*>(sent_ahead.data()), sent_ahead.size()};
     send_upstream(&piece, 1);
   }
-  client_.remember(C::client_read);
-  client_.remember(C::upstream_read);
 }
 
 void Exchange::pump_tunnel() {
   transport::Channel& client = client_.channel();
   transport::Channel& upstream = upstream_->channel();
-  const bool up = pump_one_way(client, upstream, upload_, C::client_read, client_end_, bytes_in_);
-  const bool down =
-      up && pump_one_way(upstream, client, download_, C::upstream_read, upstream_end_, bytes_out_);
+  const bool up = pump_one_way(client, upstream, upload_, client_end_, bytes_in_);
+  const bool down = up && pump_one_way(upstream, client, download_, upstream_end_, bytes_out_);
   const bool over = client_end_ && upstream_end_ && upload_.empty() && download_.empty();
   if (up && down && !over) return;
-  worker_.counters.tunnels.drop();
   end_attempt(false);
   stage_ = Stage::finished;
 }
 
 // False: one side broke.
 bool Exchange::pump_one_way(transport::Channel& from, transport::Channel& to, Outbox& pending,
-                            ClientConnection::Event readable, bool& ended, std::uint64_t& bytes) {
+                            bool& ended, std::uint64_t& bytes) {
   for (int turn = 0; turn < 8; ++turn) {
     if (!pending.empty()) {
       const std::string_view left = pending.bytes();
@@ -68,7 +62,6 @@ bool Exchange::pump_one_way(transport::Channel& from, transport::Channel& to, Ou
       if (ended) to.shutdown_write();
     }
     if (ended) return true;
-    client_.clear(readable);
     const transport::IoResult got = from.read(worker_.scratch.relay_data(), 64 * 1024);
     if (got.status == IoStatus::would_block) return true;
     if (got.status == IoStatus::error) return false;
@@ -85,8 +78,7 @@ bool Exchange::pump_one_way(transport::Channel& from, transport::Channel& to, Ou
     pending.keep(worker_.blocks, &piece, 1, sent.bytes);
     if (!pending.empty()) return true;
   }
-  client_.remember(readable);  // more may be there, also where no event would tell of it
-  return true;
+  return true;  // the other connections' turn
 }
 
 }  // namespace proxy

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "proxy/client_connection.hpp"
 
@@ -37,66 +38,51 @@ routing::SocketAddress address_of(const sockaddr_storage& storage) {
 }  // namespace
 
 bool Listener::adopt(int descriptor) {
-  sockaddr_storage bound{};
-  socklen_t size = sizeof bound;
-  ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&bound), &size);
-  boost::system::error_code failed;
-  acceptor_.assign(
-      bound.ss_family == AF_INET6 ? boost::asio::ip::tcp::v6() : boost::asio::ip::tcp::v4(),
-      descriptor, failed);
-  if (failed) {
-    ::close(descriptor);
+  descriptor_ = descriptor;
+  return worker_.loop.add(descriptor, EPOLLIN | EPOLLET, *this);
+}
+
+void Listener::on_events(std::uint32_t) {
+  for (int i = 0; i < accepts_per_turn; ++i)
+    if (descriptor_ < 0 || !accept_one()) return;
+  worker_.loop.again(*this);
+}
+
+bool Listener::accept_one() {
+  const std::size_t limit = worker_.snapshot().config->limits.connections;
+  if (worker_.over_limit(limit, &WorkerCounters::connections)) {
+    paused_ = true;  // new clients wait in the kernel's queue until a connection ends
     return false;
   }
-  wait();
+  sockaddr_storage peer{};
+  socklen_t size = sizeof peer;
+  const int descriptor = ::accept4(descriptor_, reinterpret_cast<sockaddr*>(&peer), &size,
+                                   SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (descriptor < 0) {
+    if (errno == ECONNABORTED || errno == EINTR) return true;
+    // Out of descriptors or memory: the next tick tries again.
+    paused_ = errno != EAGAIN && errno != EWOULDBLOCK;
+    return false;
+  }
+  worker_.counters.accepted.bump();
+  auto* connection = new ClientConnection{worker_, facts_};
+  worker_.opened(connection);
+  if (connection->adopt(descriptor, address_of(peer))) {
+    connection->start();
+  } else {
+    worker_.closed(connection);
+  }
   return true;
 }
 
-void Listener::wait() {
-  acceptor_.async_wait(boost::asio::socket_base::wait_read,
-                       [self = shared_from_this()](const boost::system::error_code& failed) {
-                         if (!failed && self->acceptor_.is_open()) self->accept_ready();
-                       });
-}
-
-void Listener::accept_ready() {
-  for (int i = 0; i < accepts_per_turn; ++i) {
-    const std::size_t limit = worker_.snapshot().config->limits.connections;
-    if (worker_.over_limit(limit, &WorkerCounters::connections)) {
-      paused_ = true;  // new clients wait in the kernel's queue until a connection ends
-      return;
-    }
-    sockaddr_storage peer{};
-    socklen_t size = sizeof peer;
-    const int descriptor = ::accept4(acceptor_.native_handle(), reinterpret_cast<sockaddr*>(&peer),
-                                     &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (descriptor < 0) {
-      if (errno == EAGAIN || errno == EWOULDBLOCK) break;
-      if (errno == ECONNABORTED || errno == EINTR) continue;
-      paused_ = true;  // out of descriptors or memory: the next tick tries again
-      return;
-    }
-    worker_.counters.accepted.bump();
-    auto* connection = new ClientConnection{worker_, shared_from_this()};
-    worker_.opened(connection);
-    if (!connection->adopt(descriptor, address_of(peer))) {
-      worker_.closed(connection);
-      continue;
-    }
-    connection->start();
-  }
-  wait();
-}
-
 void Listener::resume_if_paused() {
-  if (!paused_ || !acceptor_.is_open()) return;
+  if (!paused_) return;
   paused_ = false;
-  wait();
+  worker_.loop.again(*this);
 }
 
 void Listener::close() {
-  boost::system::error_code ignored;
-  acceptor_.close(ignored);
+  if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
 }
 
 }  // namespace proxy

@@ -2,32 +2,31 @@
 // reached; pauses for a tick when descriptors run out, instead of spinning. Worker thread only.
 #pragma once
 
-#include <boost/asio/basic_socket_acceptor.hpp>
-#include <memory>
-
 #include "proxy/worker.hpp"
+#include "transport/event_loop.hpp"
 
 namespace proxy {
 
-class Listener final : public std::enable_shared_from_this<Listener> {
+class Listener final : public transport::Pollable {
  public:
-  Listener(Worker& worker, const ListenerFacts& facts)
-      : worker_{worker}, facts_{facts}, acceptor_{worker.io.get_executor()} {}
+  Listener(Worker& worker, const ListenerFacts& facts) : worker_{worker}, facts_{facts} {}
+  ~Listener() override { close(); }
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
 
   bool adopt(int descriptor);
-  void wait();
   void resume_if_paused();
   void close();
   void renew(transport::TlsContext tls) { facts_.tls = std::move(tls); }
   const ListenerFacts& facts() const { return facts_; }
 
  private:
-  void accept_ready();
+  void on_events(std::uint32_t events) override;
+  bool accept_one();  // false: the queue is empty, or accepting pauses
 
   Worker& worker_;
   ListenerFacts facts_;
-  boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, boost::asio::io_context::executor_type>
-      acceptor_;
+  int descriptor_ = -1;
   bool paused_ = false;
 };
 

@@ -2,19 +2,22 @@
 
 namespace proxy {
 
-UpstreamConnection::UpstreamConnection(boost::asio::io_context& io, UpstreamPool& pool,
+UpstreamConnection::UpstreamConnection(transport::EventLoop& loop, UpstreamPool& pool,
                                        std::shared_ptr<Upstream> upstream,
                                        EndpointCounters& counters)
-    : channel_{io}, pool_{pool}, upstream_{std::move(upstream)}, counters_{counters} {}
+    : channel_{std::make_unique<transport::Channel>(loop)},
+      pool_{pool},
+      upstream_{std::move(upstream)},
+      counters_{counters} {}
 
 void UpstreamConnection::on_ready(std::uint8_t) {
   if (!idle_) return;
+  if (channel_->peek().status == transport::IoStatus::would_block) {
+    channel_->arm_read();  // nothing after all
+    return;
+  }
   pool_.unlink(this);
   pool_.discard(this);
-}
-
-void UpstreamConnection::on_closed() {
-  pool_.destroy(this);
 }
 
 UpstreamPool::Idle& UpstreamPool::idle_of(routing::EndpointId id) {
@@ -30,7 +33,7 @@ UpstreamConnection* UpstreamPool::take(const Upstream& upstream, bool verify) {
     // connections are of no use.
     const bool usable =
         connection->upstream_.get() == &upstream &&
-        (!verify || connection->channel_.peek().status == transport::IoStatus::would_block);
+        (!verify || connection->channel_->peek().status == transport::IoStatus::would_block);
     if (usable) {
       connection->reused_ = true;
       connection->counters_.pool_reuses.bump();
@@ -43,7 +46,7 @@ UpstreamConnection* UpstreamPool::take(const Upstream& upstream, bool verify) {
 
 UpstreamConnection* UpstreamPool::create(const std::shared_ptr<Upstream>& upstream) {
   EndpointCounters& counters = *upstream->counters[worker_];
-  auto* connection = new UpstreamConnection{io_, *this, upstream, counters};
+  auto* connection = new UpstreamConnection{loop_, *this, upstream, counters};
   ++connections_;
   counters.connects.bump();
   counters.upstream_connections.bump();
@@ -56,7 +59,7 @@ void UpstreamPool::put(UpstreamConnection* connection, std::uint32_t tick) {
     discard(connection);
     return;
   }
-  connection->channel_.set_target(connection, 1, 2);
+  connection->channel_->set_target(connection, 1, 2);
   connection->idle_ = true;
   connection->idle_since_ = tick;
   connection->older_ = idle.newest;
@@ -66,7 +69,7 @@ void UpstreamPool::put(UpstreamConnection* connection, std::uint32_t tick) {
   if (!idle.oldest) idle.oldest = connection;
   ++idle.count;
   connection->counters_.idle_upstream_connections.bump();
-  connection->channel_.arm_read();
+  connection->channel_->arm_read();
 }
 
 void UpstreamPool::unlink(UpstreamConnection* connection) {
@@ -80,12 +83,9 @@ void UpstreamPool::unlink(UpstreamConnection* connection) {
 }
 
 void UpstreamPool::discard(UpstreamConnection* connection, transport::Channel::How how) {
-  connection->channel_.set_target(connection, 1, 2);
-  connection->channel_.close(how);
-  if (!connection->channel_.busy()) destroy(connection);
-}
-
-void UpstreamPool::destroy(UpstreamConnection* connection) {
+  connection->channel_->close(how);
+  connection->channel_->set_target(nullptr, 0, 0);
+  loop_.bury(std::move(connection->channel_));
   --connections_;
   connection->counters_.upstream_connections.drop();
   delete connection;

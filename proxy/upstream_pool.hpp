@@ -9,6 +9,7 @@
 
 #include "proxy/snapshot.hpp"
 #include "transport/channel.hpp"
+#include "transport/event_loop.hpp"
 
 namespace proxy {
 
@@ -16,21 +17,20 @@ class UpstreamPool;
 
 class UpstreamConnection final : public transport::ReadinessTarget {
  public:
-  UpstreamConnection(boost::asio::io_context& io, UpstreamPool& pool,
+  UpstreamConnection(transport::EventLoop& loop, UpstreamPool& pool,
                      std::shared_ptr<Upstream> upstream, EndpointCounters& counters);
 
-  transport::Channel& channel() { return channel_; }
+  transport::Channel& channel() { return *channel_; }
   Upstream& upstream() { return *upstream_; }
   EndpointCounters& counters() { return counters_; }
   bool reused() const { return reused_; }
 
   void on_ready(std::uint8_t bit) override;  // idle: the upstream closed or spoke out of turn
-  void on_closed() override;
 
  private:
   friend class UpstreamPool;
 
-  transport::Channel channel_;
+  std::unique_ptr<transport::Channel> channel_;
   UpstreamPool& pool_;
   std::shared_ptr<Upstream> upstream_;
   EndpointCounters& counters_;
@@ -43,7 +43,7 @@ class UpstreamConnection final : public transport::ReadinessTarget {
 
 class UpstreamPool {
  public:
-  UpstreamPool(boost::asio::io_context& io, std::size_t worker) : io_{io}, worker_{worker} {}
+  UpstreamPool(transport::EventLoop& loop, std::size_t worker) : loop_{loop}, worker_{worker} {}
 
   // The most recently used idle connection, or null. `verify` looks at the socket first: for
   // requests that must not be repeated a connection that has ended is worse than a new one.
@@ -70,9 +70,8 @@ class UpstreamPool {
 
   Idle& idle_of(routing::EndpointId id);
   void unlink(UpstreamConnection* connection);
-  void destroy(UpstreamConnection* connection);
 
-  boost::asio::io_context& io_;
+  transport::EventLoop& loop_;
   std::size_t worker_;
   std::vector<Idle> idle_;  // by endpoint id
   std::size_t connections_ = 0;

@@ -1,7 +1,5 @@
 #include "proxy/worker.hpp"
 
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/post.hpp>
 #include <cstring>
 #include <ctime>
 
@@ -52,25 +50,18 @@ void Worker::List::remove(ClientConnection* connection) {
 Worker::Worker(std::size_t index_, Shared& shared_)
     : index{index_},
       shared{shared_},
-      io{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO},
-      pool{io, index_},
-      timer_{io},
+      pool{loop, index_},
       random_{shared_.seed ^ (0x51ed2701u * (index_ + 1))} {}
 
 Worker::~Worker() {
-  // Connections refer to this worker until their cancelled waits have come back.
+  loop.settle();
   close_everything();
-  while (connection_count_ > 0 || pool.connections() > 0) {
-    io.restart();
-    if (io.poll() == 0) break;
-  }
+  loop.settle();
 }
 
 void Worker::run() {
-  const auto guard = boost::asio::make_work_guard(io);
   (void)snapshot();
-  arm_tick();
-  io.run();
+  loop.run(tick_length, [this] { on_tick(); });
 }
 
 const Snapshot& Worker::snapshot() {
@@ -84,24 +75,25 @@ const Snapshot& Worker::snapshot() {
 }
 
 void Worker::add_listener(int descriptor, const ListenerFacts& facts) {
-  boost::asio::post(io, [this, descriptor, facts] {
-    auto listener = std::make_shared<Listener>(*this, facts);
+  loop.post([this, descriptor, facts] {
+    auto listener = std::make_unique<Listener>(*this, facts);
     if (listener->adopt(descriptor)) listeners_.push_back(std::move(listener));
   });
 }
 
 void Worker::remove_listener(std::size_t key) {
-  boost::asio::post(io, [this, key] {
-    std::erase_if(listeners_, [key](const std::shared_ptr<Listener>& listener) {
+  loop.post([this, key] {
+    std::erase_if(listeners_, [&](std::unique_ptr<Listener>& listener) {
       if (listener->facts().key != key) return false;
       listener->close();
+      loop.bury(std::move(listener));
       return true;
     });
   });
 }
 
 void Worker::renew_listener(std::size_t key, transport::TlsContext tls) {
-  boost::asio::post(io, [this, key, tls = std::move(tls)] {
+  loop.post([this, key, tls = std::move(tls)] {
     for (const auto& listener : listeners_)
       if (listener->facts().key == key) listener->renew(tls);
   });
@@ -120,7 +112,7 @@ void Worker::each_connection(Visit visit) {
 }
 
 void Worker::snapshot_changed() {
-  boost::asio::post(io, [this] {
+  loop.post([this] {
     const Snapshot& now = snapshot();
     for (const routing::RoutingEntry& entry : now.table.entries)
       if (entry.rotation == routing::Rotation::out) pool.close_idle_of(entry.id);
@@ -131,12 +123,11 @@ void Worker::snapshot_changed() {
 }
 
 void Worker::drain(config::Millis limit, std::function<void()> done) {
-  boost::asio::post(io, [this, limit, done = std::move(done)] {
+  loop.post([this, limit, done = std::move(done)] {
     draining_ = true;
     drain_deadline_ = deadline_in(limit);
     drained_ = done;
-    for (const auto& listener : listeners_) listener->close();
-    listeners_.clear();
+    close_listeners();
     each_connection([](ClientConnection& connection) { connection.close_if_parked(); });
     check_drained();
   });
@@ -149,11 +140,17 @@ void Worker::check_drained() {
   done();
 }
 
+void Worker::close_listeners() {
+  for (auto& listener : listeners_) {
+    listener->close();
+    loop.bury(std::move(listener));
+  }
+  listeners_.clear();
+}
+
 void Worker::close_everything() {
   stopping_ = true;
-  timer_.cancel();
-  for (const auto& listener : listeners_) listener->close();
-  listeners_.clear();
+  close_listeners();
   std::vector<ClientConnection*> all;
   each_connection([&](ClientConnection& connection) { all.push_back(&connection); });
   for (ClientConnection* connection : all) connection->abandon();
@@ -161,19 +158,8 @@ void Worker::close_everything() {
 }
 
 void Worker::stop() {
-  boost::asio::post(io, [this] {
-    close_everything();
-    io.stop();
-  });
-}
-
-void Worker::arm_tick() {
-  timer_.expires_after(tick_length);
-  timer_.async_wait([this](const boost::system::error_code& failed) {
-    if (failed || stopping_) return;
-    on_tick();
-    arm_tick();
-  });
+  loop.post([this] { close_everything(); });
+  loop.stop();
 }
 
 void Worker::on_tick() {
@@ -264,6 +250,7 @@ void Worker::closed(ClientConnection* connection) {
   }
   --connection_count_;
   counters.connections.drop();
+  loop.bury(connection->take_channel());
   delete connection;
   if (draining_ && !stopping_) check_drained();
 }

@@ -1,12 +1,9 @@
-// One worker: a thread with its own io_context, listeners, client connections, upstream pool,
+// One worker: a thread with its own event loop, listeners, client connections, upstream pool,
 // scratch memory and counters. Everything here is touched by its own thread only, except the
-// counters (relaxed reads) and `post`.
+// counters (relaxed reads) and what is posted to the loop.
 #pragma once
 
 #include <atomic>
-#include <boost/asio/basic_waitable_timer.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -23,6 +20,7 @@
 #include "proxy/snapshot.hpp"
 #include "proxy/upstream_pool.hpp"
 #include "routing/stickiness.hpp"
+#include "transport/event_loop.hpp"
 #include "transport/tls_context.hpp"
 
 namespace proxy {
@@ -114,7 +112,7 @@ class Worker {
 
   const std::size_t index;
   Shared& shared;
-  boost::asio::io_context io;
+  transport::EventLoop loop;
   WorkerCounters counters;
   Scratch scratch;
   BlockPool blocks;
@@ -126,25 +124,21 @@ class Worker {
  private:
   friend class Listener;
   void on_tick();
-  void arm_tick();
   template <class Visit>
   void each_connection(Visit visit);
+  void close_listeners();
   void close_everything();
   void check_drained();
 
   CachedSnapshot* cached_ = nullptr;
   SnapshotHold current_;  // keeps cached_ alive
   std::uint64_t snapshot_version_ = 0;
-  boost::asio::basic_waitable_timer<std::chrono::steady_clock,
-                                    boost::asio::wait_traits<std::chrono::steady_clock>,
-                                    boost::asio::io_context::executor_type>
-      timer_;
   std::uint32_t tick_ = 1;
   bool draining_ = false;
   bool stopping_ = false;
   std::uint32_t drain_deadline_ = 0;
   std::function<void()> drained_;
-  std::vector<std::shared_ptr<Listener>> listeners_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
   struct List {
     ClientConnection* first = nullptr;
     ClientConnection* last = nullptr;

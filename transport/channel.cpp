@@ -12,11 +12,10 @@
 #include <cerrno>
 #include <cstring>
 #include <new>
+#include <utility>
 
 namespace transport {
 namespace {
-
-namespace asio = boost::asio;
 
 constexpr std::size_t tls_record = 16 * 1024;
 
@@ -48,70 +47,19 @@ socklen_t to_sockaddr(const config::SocketAddress& address, sockaddr_storage& st
 
 }  // namespace
 
-// Asio allocates its wait operation through the handler's allocator: ours hands out the slot inside
-// the channel. The operation is freed before the handler runs, so a handler may wait again at once.
-template <class T>
-class SlotAllocator {
- public:
-  using value_type = T;
-  SlotAllocator(std::byte* slot, std::size_t size, bool* used)
-      : slot_{slot}, size_{size}, used_{used} {}
-  template <class U>
-  SlotAllocator(const SlotAllocator<U>& other)
-      : slot_{other.slot_}, size_{other.size_}, used_{other.used_} {}
-
-  T* allocate(std::size_t count) {
-    if (!*used_ && count * sizeof(T) <= size_) {
-      *used_ = true;
-      return reinterpret_cast<T*>(slot_);
-    }
-    return static_cast<T*>(::operator new(count * sizeof(T)));
-  }
-  void deallocate(T* memory, std::size_t) {
-    if (reinterpret_cast<std::byte*>(memory) == slot_) {
-      *used_ = false;
-    } else {
-      ::operator delete(static_cast<void*>(memory));
-    }
-  }
-  template <class U>
-  bool operator==(const SlotAllocator<U>& other) const {
-    return slot_ == other.slot_;
-  }
-
-  std::byte* slot_;
-  std::size_t size_;
-  bool* used_;
-};
-
-struct Channel::ReadHandler {
-  Channel* channel;
-  using allocator_type = SlotAllocator<void*>;
-  allocator_type get_allocator() const noexcept {
-    return {channel->read_operation_, sizeof channel->read_operation_,
-            &channel->read_operation_used_};
-  }
-  void operator()(const boost::system::error_code&) const { channel->on_wait(true); }
-};
-
-struct Channel::WriteHandler {
-  Channel* channel;
-  void operator()(const boost::system::error_code&) const { channel->on_wait(false); }
-};
-
 Channel::~Channel() {
   if (ssl_) SSL_free(ssl_);
+  if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-bool Channel::adopt(int descriptor, bool v6) {
-  boost::system::error_code failed;
-  socket_.assign(v6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), descriptor, failed);
-  if (failed) {
+bool Channel::adopt(int descriptor) {
+  constexpr std::uint32_t edges = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  if (!loop_.add(descriptor, edges, *this)) {
     ::close(descriptor);
     return false;
   }
   set_no_delay(descriptor);
-  open_ = true;
+  descriptor_ = descriptor;
   return true;
 }
 
@@ -119,7 +67,7 @@ IoResult Channel::connect(const config::SocketAddress& address) {
   const int descriptor = ::socket(address.v6 ? AF_INET6 : AF_INET,
                                   SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
   if (descriptor < 0) return {IoStatus::error, 0, errno};
-  if (!adopt(descriptor, address.v6)) return {IoStatus::error, 0, EMFILE};
+  if (!adopt(descriptor)) return {IoStatus::error, 0, EMFILE};
   sockaddr_storage storage;
   const socklen_t size = to_sockaddr(address, storage);
   if (::connect(descriptor, reinterpret_cast<const sockaddr*>(&storage), size) == 0) return {};
@@ -130,20 +78,20 @@ IoResult Channel::connect(const config::SocketAddress& address) {
 int Channel::connect_result() const {
   int error = 0;
   socklen_t size = sizeof error;
-  auto& socket = const_cast<Socket&>(socket_);
-  if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) return errno;
+  if (::getsockopt(descriptor_, SOL_SOCKET, SO_ERROR, &error, &size) != 0) return errno;
   return error;
 }
 
 bool Channel::start_tls(ssl_st* ssl) {
   ssl_ = ssl;
-  return SSL_set_fd(ssl, socket_.native_handle()) == 1;
+  return SSL_set_fd(ssl, descriptor_) == 1;
 }
 
 IoResult Channel::tls_result(int returned) {
   wants_write_ = false;
   switch (SSL_get_error(ssl_, returned)) {
     case SSL_ERROR_WANT_READ:
+      maybe_readable_ = false;
       return {IoStatus::would_block, 0, 0};
     case SSL_ERROR_WANT_WRITE:
       wants_write_ = true;
@@ -162,18 +110,25 @@ IoResult Channel::handshake() {
   const int done = SSL_do_handshake(ssl_);
   if (done == 1) {
     wants_write_ = false;
+    maybe_readable_ = true;  // OpenSSL may have read more than the handshake
     return {};
   }
   return tls_result(done);
 }
 
+// A plain read that brings less than was asked for has emptied the socket: what comes later raises
+// an edge. OpenSSL reads ahead, so with TLS only WANT_READ says so.
 IoResult Channel::read(char* into, std::size_t size) {
-  if (!ssl_) {
-    const ssize_t got = ::recv(socket_.native_handle(), into, size, 0);
-    if (got > 0) return {IoStatus::ok, static_cast<std::size_t>(got), 0};
-    if (got == 0) return {IoStatus::end, 0, 0};
-    return from_errno();
-  }
+  if (ssl_) return tls_read(into, size);
+  const ssize_t got = ::recv(descriptor_, into, size, 0);
+  maybe_readable_ = got == static_cast<ssize_t>(size) || got == 0;  // an end stays readable
+  if (got > 0) return {IoStatus::ok, static_cast<std::size_t>(got), 0};
+  if (got == 0) return {IoStatus::end, 0, 0};
+  return from_errno();
+}
+
+IoResult Channel::tls_read(char* into, std::size_t size) {
+  maybe_readable_ = true;
   std::size_t filled = 0;  // several records in one go, so that one send can carry them
   while (filled < size) {
     ERR_clear_error();
@@ -185,7 +140,6 @@ IoResult Channel::read(char* into, std::size_t size) {
       return result;
     }
     filled += static_cast<std::size_t>(got);
-    if (!SSL_has_pending(ssl_)) break;
   }
   return {IoStatus::ok, filled, 0};
 }
@@ -198,14 +152,16 @@ IoResult Channel::peek() {
     if (got > 0) return {IoStatus::ok, 1, 0};
     return tls_result(got);
   }
-  const ssize_t got = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK);
+  const ssize_t got = ::recv(descriptor_, &byte, 1, MSG_PEEK);
   if (got > 0) return {IoStatus::ok, 1, 0};
   if (got == 0) return {IoStatus::end, 0, 0};
+  maybe_readable_ = false;
   return from_errno();
 }
 
 IoResult Channel::discard(char* scratch, std::size_t size) {
-  const ssize_t got = ::recv(socket_.native_handle(), scratch, size, 0);
+  const ssize_t got = ::recv(descriptor_, scratch, size, 0);
+  if (got < 0) maybe_readable_ = false;
   if (got > 0) return {IoStatus::ok, static_cast<std::size_t>(got), 0};
   if (got == 0) return {IoStatus::end, 0, 0};
   return from_errno();
@@ -216,7 +172,7 @@ IoResult Channel::write(std::span<const iovec> pieces) {
     msghdr message{};
     message.msg_iov = const_cast<iovec*>(pieces.data());
     message.msg_iovlen = pieces.size();
-    const ssize_t sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL);
+    const ssize_t sent = ::sendmsg(descriptor_, &message, MSG_NOSIGNAL);
     if (sent >= 0) return {IoStatus::ok, static_cast<std::size_t>(sent), 0};
     return from_errno();
   }
@@ -255,52 +211,48 @@ IoResult Channel::write(std::span<const iovec> pieces) {
   return {IoStatus::ok, sent, 0};
 }
 
-bool Channel::has_buffered_input() const {
-  return ssl_ && SSL_has_pending(ssl_);
-}
-
 void Channel::arm_read() {
-  if (read_armed_ || !open_) return;
+  if (read_armed_ || descriptor_ < 0) return;
   read_armed_ = true;
-  socket_.async_wait(Socket::wait_read, ReadHandler{this});
+  if (maybe_readable_) loop_.again(*this);
 }
 
-void Channel::arm_write() {
-  if (write_armed_ || !open_) return;
-  write_armed_ = true;
-  socket_.async_wait(Socket::wait_write, WriteHandler{this});
-}
-
-void Channel::on_wait(bool reading) {
-  (reading ? read_armed_ : write_armed_) = false;
-  if (!open_) {
-    if (!busy() && target_) target_->on_closed();
-    return;
+void Channel::on_events(std::uint32_t events) {
+  if (descriptor_ < 0) return;
+  constexpr std::uint32_t readable = EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+  constexpr std::uint32_t writable = EPOLLOUT | EPOLLHUP | EPOLLERR;
+  if (events & readable) maybe_readable_ = true;
+  std::uint8_t bits = 0;
+  if (read_armed_ && maybe_readable_ && (events & readable)) {
+    read_armed_ = false;
+    bits = read_bit_;
   }
-  if (target_) target_->on_ready(reading ? read_bit_ : write_bit_);
+  if (write_armed_ && (events & writable)) {
+    write_armed_ = false;
+    bits = static_cast<std::uint8_t>(bits | write_bit_);
+  }
+  if (bits != 0 && target_) target_->on_ready(bits);
 }
 
 void Channel::shutdown_write() {
-  if (!open_) return;
+  if (descriptor_ < 0) return;
   if (ssl_) {
     ERR_clear_error();
     SSL_shutdown(ssl_);
   }
-  ::shutdown(socket_.native_handle(), SHUT_WR);
+  ::shutdown(descriptor_, SHUT_WR);
 }
 
 void Channel::close(How how) {
-  if (!open_) return;
-  open_ = false;
+  if (descriptor_ < 0) return;
   if (how == How::reset) {
     const linger at_once{1, 0};
-    ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   } else if (ssl_ && SSL_is_init_finished(ssl_)) {
     ERR_clear_error();
     SSL_shutdown(ssl_);  // close_notify, so that the peer can tell an end from a cut
   }
-  boost::system::error_code ignored;
-  socket_.close(ignored);
+  ::close(std::exchange(descriptor_, -1));
 }
 
 }  // namespace transport

@@ -1,24 +1,19 @@
-// A non-blocking connection of the data path, plain or TLS: direct reads and writes, and one wait
-// per direction that reports readiness to its target. Lives on one worker thread.
+// A non-blocking connection of the data path, plain or TLS: direct reads and writes, and readiness
+// reported to a target once per wait. Lives in one event loop, on its thread.
 //
 // Order of use, which is what keeps the number of system calls down: try first in the middle of a
 // message, wait first after a complete one. A wait for reading may stay armed across several writes
 // and serves to notice that the peer left.
-//
-// Lifetime: a channel may be destroyed only when `busy()` is false. After `close` the target's
-// `on_closed` is called once the last wait has come back (not when none was pending).
 #pragma once
 
 #include <sys/uio.h>
 
-#include <boost/asio/basic_stream_socket.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
 #include "config/socket_address.hpp"
+#include "transport/event_loop.hpp"
 
 struct ssl_st;
 
@@ -35,24 +30,21 @@ struct IoResult {
 class ReadinessTarget {
  public:
   virtual void on_ready(std::uint8_t bit) = 0;
-  virtual void on_closed() = 0;
 
  protected:
   ~ReadinessTarget() = default;
 };
 
-class Channel {
+// Its owner closes it and then buries the object that holds it (EventLoop::bury).
+class Channel final : public Pollable {
  public:
-  using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp,
-                                                  boost::asio::io_context::executor_type>;
-
-  explicit Channel(boost::asio::io_context& io) : socket_{io.get_executor()} {}
-  ~Channel();
+  explicit Channel(EventLoop& loop) : loop_{loop} {}
+  ~Channel() override;
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
 
   // Takes a connected, non-blocking socket. False when it cannot be registered (then it is closed).
-  bool adopt(int descriptor, bool v6);
+  bool adopt(int descriptor);
   // Starts a non-blocking connect: ok, would_block (wait for writing, then `connect_result`),
   // error.
   IoResult connect(const config::SocketAddress& address);
@@ -68,49 +60,40 @@ class Channel {
   bool start_tls(ssl_st* ssl);
   IoResult handshake();  // ok when done; would_block: wait as `wants_write` says
   bool tls() const { return ssl_ != nullptr; }
+  bool maybe_readable() const { return maybe_readable_; }
   ssl_st* ssl() const { return ssl_; }
 
   IoResult read(char* into, std::size_t size);
   IoResult peek();  // is there a byte, an end or an error, without consuming it
   IoResult discard(char* scratch, std::size_t size);  // reads past TLS: for bytes nobody wants
-  IoResult write(std::span<const iovec> pieces);  // one system call; may take a part
-  bool has_buffered_input() const;                // TLS holds bytes that the kernel no longer shows
+  IoResult write(std::span<const iovec> pieces);      // one system call; may take a part
 
+  // One report for each: `on_ready` with the target's bit, never from within the call. What was
+  // left unread when reading stopped early counts as ready.
   void arm_read();
-  void arm_write();
-  bool read_armed() const { return read_armed_; }
-  bool write_armed() const { return write_armed_; }
+  void arm_write() { write_armed_ = true; }
   bool wants_write() const { return wants_write_; }  // TLS needs to write before it can go on
 
   void shutdown_write();
   enum class How { gentle, reset };
   void close(How how = How::gentle);
-  bool open() const { return open_; }
-  bool busy() const { return read_armed_ || write_armed_; }
-  int descriptor() { return socket_.native_handle(); }
+  bool open() const { return descriptor_ >= 0; }
 
  private:
-  struct ReadHandler;
-  struct WriteHandler;
-  friend struct ReadHandler;
-  friend struct WriteHandler;
-
-  void on_wait(bool reading);
+  void on_events(std::uint32_t events) override;
   IoResult tls_result(int returned);
+  IoResult tls_read(char* into, std::size_t size);
 
-  // The read wait's operation lives here, so that waiting allocates nothing; sized for Asio 1.26's
-  // reactive_wait_op with our one-pointer handler (a larger one falls back to the heap).
-  alignas(16) std::byte read_operation_[128];
-  Socket socket_;
+  EventLoop& loop_;
   ReadinessTarget* target_ = nullptr;
   ssl_st* ssl_ = nullptr;
+  int descriptor_ = -1;
   std::uint8_t read_bit_ = 0;
   std::uint8_t write_bit_ = 0;
   bool read_armed_ = false;
   bool write_armed_ = false;
   bool wants_write_ = false;
-  bool read_operation_used_ = false;
-  bool open_ = false;
+  bool maybe_readable_ = false;  // an edge was seen and the socket not emptied since
 };
 
 }  // namespace transport
