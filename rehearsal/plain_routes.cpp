@@ -39,14 +39,23 @@ ServerResponse echo(const ServerRequest& request, const AppOptions& options) {
   nlohmann::ordered_json query = nlohmann::ordered_json::object();
   const Query parameters{request.query()};
   for (const auto& [name, value] : parameters.all()) query[name] = value;
-  nlohmann::ordered_json headers = nlohmann::ordered_json::array();
-  for (const auto& [name, value] : request.headers) headers.push_back({{name, value}});
+  // By name for the eye, and raw for whoever looks at repeated fields and their order.
+  nlohmann::ordered_json headers = nlohmann::ordered_json::object();
+  nlohmann::ordered_json raw_headers = nlohmann::ordered_json::array();
+  for (const auto& [name, value] : request.headers) {
+    raw_headers.push_back(nlohmann::ordered_json::array({name, value}));
+    if (headers.contains(name))
+      headers[name] = headers[name].get<std::string>() + ", " + value;
+    else
+      headers[name] = value;
+  }
   const nlohmann::ordered_json out{{"app", options.name},
                                    {"method", request.method},
                                    {"path", request.path()},
                                    {"rawQuery", request.query()},
                                    {"query", query},
                                    {"headers", headers},
+                                   {"rawHeaders", raw_headers},
                                    {"bodyBytes", request.body_bytes},
                                    {"body", request.body},
                                    {"client", request.peer_address}};

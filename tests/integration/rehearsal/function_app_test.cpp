@@ -315,7 +315,8 @@ TEST_F(TwoApps, ThePlainRoutesAnswer) {
               StartsWith(R"({"name":"primary","state":"running"})"));
   const auto echo = send(*primary, "PUT", "/api/echo?a=1", "hello", {{"X-Test", "yes"}});
   EXPECT_THAT(echo.body, HasSubstr(R"("app":"primary","method":"PUT","path":"/api/echo")"));
-  EXPECT_THAT(echo.body, HasSubstr(R"({"X-Test":"yes"})"));
+  EXPECT_THAT(echo.body, HasSubstr(R"("X-Test":"yes")"));
+  EXPECT_THAT(echo.body, HasSubstr(R"(["X-Test","yes"])"));
   EXPECT_THAT(echo.body, HasSubstr(R"("body":"hello")"));
   EXPECT_EQ(send(*primary, "POST", "/api/echo?raw=1", "hello").body, "hello");
   EXPECT_EQ(send(*primary, "GET", "/api/bytes/200000").body.size(), 200'000u);
