@@ -117,11 +117,12 @@ IoResult Channel::handshake() {
 }
 
 // A plain read that brings less than was asked for has emptied the socket: what comes later raises
-// an edge. OpenSSL reads ahead, so with TLS only WANT_READ says so.
+// an edge, except for an end whose edge was the same as that of the last bytes. OpenSSL reads ahead,
+// so with TLS only WANT_READ says so.
 IoResult Channel::read(char* into, std::size_t size) {
   if (ssl_) return tls_read(into, size);
   const ssize_t got = ::recv(descriptor_, into, size, 0);
-  maybe_readable_ = got == static_cast<ssize_t>(size) || got == 0;  // an end stays readable
+  maybe_readable_ = got == 0 || got == static_cast<ssize_t>(size) || (got > 0 && end_seen_);
   if (got > 0) return {IoStatus::ok, static_cast<std::size_t>(got), 0};
   if (got == 0) return {IoStatus::end, 0, 0};
   return from_errno();
@@ -222,6 +223,7 @@ void Channel::on_events(std::uint32_t events) {
   constexpr std::uint32_t readable = EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
   constexpr std::uint32_t writable = EPOLLOUT | EPOLLHUP | EPOLLERR;
   if (events & readable) maybe_readable_ = true;
+  if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) end_seen_ = true;
   std::uint8_t bits = 0;
   if (read_armed_ && maybe_readable_ && (events & readable)) {
     read_armed_ = false;

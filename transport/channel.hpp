@@ -94,6 +94,7 @@ class Channel final : public Pollable {
   bool write_armed_ = false;
   bool wants_write_ = false;
   bool maybe_readable_ = false;  // an edge was seen and the socket not emptied since
+  bool end_seen_ = false;        // the edge of the peer's end, which may come with its last bytes
 };
 
 }  // namespace transport

@@ -123,7 +123,7 @@ def applies(rule, path, box):
 def check_rules(tree):
     used = set()
     for path, text in tree.text.items():
-        box, code = tree.box(path), cpp_text.blank(text)
+        box, code, remarks = tree.box(path), cpp_text.blank(text), cpp_text.comments(text)
         for rule in rules.INCLUDES:
             if not applies(rule, path, box):
                 continue
@@ -136,7 +136,7 @@ def check_rules(tree):
         for rule in rules.CALLS:
             if not applies(rule, path, box):
                 continue
-            for hit in rule.finds(cpp_text.comments(text) if rule.name == "left-open" else code):
+            for hit in rule.finds(remarks if rule.name == "left-open" else code):
                 if path in rule.except_in:
                     used.add((rule.name, path))
                 else:

@@ -1,46 +1,28 @@
 """Just enough of C++'s lexical rules to search code: blanks out comments and the contents of literals."""
 import re
 
-_RAW = re.compile(r'R"([^()\\\s]{0,16})\(')
+_TOKEN = re.compile(
+    r"""(?P<comment>//[^\n]*|/\*.*?(?:\*/|\Z))"""
+    r"""|(?<!\w)R"(?P<tag>[^()\\\s]{0,16})\((?P<raw>.*?)(?:\)(?P=tag)"|\Z)"""
+    r"""|"(?P<string>(?:[^"\\\n]|\\.)*)"?"""
+    r"""|(?<!\w)'(?P<char>(?:[^'\\\n]|\\.)*)'?""",  # not after a digit: 1'000 is a number
+    re.S)
+_INK = re.compile(r"[^\n]")
 
 
 def blank(text, keep_strings=False):
-    """Returns the text with comments (and string contents) replaced by spaces, line breaks kept."""
-    out = list(text)
+    """Returns the text with comments (and the contents of literals) replaced by spaces, line breaks kept."""
+    def erase(token):
+        kind = token.lastgroup if token.lastgroup != "tag" else "raw"
+        if kind == "comment":
+            return _INK.sub(" ", token.group())
+        if keep_strings:
+            return token.group()
+        begin, end = token.start(kind) - token.start(), token.end(kind) - token.start()
+        whole = token.group()
+        return whole[:begin] + _INK.sub(" ", whole[begin:end]) + whole[end:]
 
-    def erase(begin, end):
-        for k in range(begin, min(end, len(out))):
-            if out[k] != "\n":
-                out[k] = " "
-
-    i, n = 0, len(text)
-    while i < n:
-        if text.startswith("//", i):
-            end = text.find("\n", i)
-            end = n if end < 0 else end
-            erase(i, end)
-        elif text.startswith("/*", i):
-            end = text.find("*/", i + 2)
-            end = n if end < 0 else end + 2
-            erase(i, end)
-        elif (raw := _RAW.match(text, i)) and not (i and (text[i - 1].isalnum() or text[i - 1] == "_")):
-            closing = ")" + raw.group(1) + '"'
-            end = text.find(closing, raw.end())
-            end = n if end < 0 else end + len(closing)
-            if not keep_strings:
-                erase(raw.end(), end - len(closing))
-        elif text[i] == '"' or (text[i] == "'" and not (i and text[i - 1].isalnum())):  # 1'000 is a number
-            quote, end = text[i], i + 1
-            while end < n and text[end] != quote and text[end] != "\n":
-                end += 2 if text[end] == "\\" else 1
-            end = min(end + 1, n)
-            if not keep_strings:
-                erase(i + 1, end - 1)
-        else:
-            i += 1
-            continue
-        i = end
-    return "".join(out)
+    return _TOKEN.sub(erase, text)
 
 
 def comments(text):

@@ -87,8 +87,7 @@ CALLS = (
     Rule("std-format-call", r"\bstd::(format|print|println)\s*\(", "libstdc++ 12 does not have it; fmt does"),
     Rule("data-path-timer", r"\.expires_(after|at)\s*\(|\bbeast::(basic_stream|tcp_stream)\b|\bhttp::async_",
          "the data path has one coarse tick per worker and reads the socket itself; a timer or a Beast "
-         "operation per read costs more than the rest of a request", where=("proxy",),
-         except_in={"proxy/worker.cpp": "that one tick"}),
+         "operation per read costs more than the rest of a request", where=("proxy",)),
     Rule("secret", r"\breveal\s*\(",
          "a secret may only be read where it is put on the wire or compared; list the file here with its use",
          where=("config", "durable", "health_core", "health_io", "routing", "transport", "proxy", "app", "rehearsal"),
