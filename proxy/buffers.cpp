@@ -64,7 +64,7 @@ void Outbox::keep(BlockPool& pool, const iovec* pieces, std::size_t count, std::
     sent -= skip;
     data += skip;
     size -= skip;
-    std::memcpy(block.data() + filled, data, size);
+    if (size > 0) std::memcpy(block.data() + filled, data, size);
     filled += size;
   }
   block_ = std::move(block);

@@ -360,7 +360,7 @@ void Exchange::record(std::uint32_t total_us) {
   *slot = RequestRecord{};
   const auto put = [](auto& into, std::string_view text) {
     const std::size_t size = std::min(text.size(), into.size() - 1);
-    std::memcpy(into.data(), text.data(), size);
+    if (size > 0) std::memcpy(into.data(), text.data(), size);
     into[size] = '\0';
   };
   using namespace std::chrono;

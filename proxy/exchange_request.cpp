@@ -55,7 +55,7 @@ bool Exchange::decode_body(char* data, std::size_t size, std::size_t& decoded, s
     while (!rest.empty() && !body_complete_) {
       const ChunkedDecoder::Step step = body_decoder_.next(rest);
       if (step.status == ChunkedDecoder::Status::error) return false;
-      std::memmove(data + decoded, step.data.data(), step.data.size());
+      if (!step.data.empty()) std::memmove(data + decoded, step.data.data(), step.data.size());
       decoded += step.data.size();
       rest.remove_prefix(step.consumed);
       body_complete_ = step.status == ChunkedDecoder::Status::done;

@@ -22,6 +22,7 @@ class Writer {
       overflow_ = true;
       return;
     }
+    if (text.empty()) return;
     std::memcpy(at_, text.data(), text.size());
     at_ += text.size();
   }
