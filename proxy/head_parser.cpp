@@ -51,16 +51,14 @@ const char* find_control(const char* at, const char* end) {
   return at;
 }
 
-enum class Line { good, bad, short_of_input };
-
 // CR LF at `at`; moves behind it.
-Line end_of_line(const char*& at, const char* end) {
-  if (at == end) return Line::short_of_input;
-  if (*at != '\r') return Line::bad;
-  if (at + 1 == end) return Line::short_of_input;
-  if (at[1] != '\n') return Line::bad;
+HeadState end_of_line(const char*& at, const char* end) {
+  if (at == end) return HeadState::incomplete;
+  if (*at != '\r') return HeadState::malformed;
+  if (at + 1 == end) return HeadState::incomplete;
+  if (at[1] != '\n') return HeadState::malformed;
   at += 2;
-  return Line::good;
+  return HeadState::complete;
 }
 
 // The fields up to the empty line; `fields_end` is where that begins.
@@ -71,14 +69,7 @@ HeadState parse_fields(const char*& at, const char* end, std::size_t most, Field
     if (at == end) return HeadState::incomplete;
     if (*at == '\r') {
       fields_end = at;
-      switch (end_of_line(at, end)) {
-        case Line::good:
-          return HeadState::complete;
-        case Line::bad:
-          return HeadState::malformed;
-        case Line::short_of_input:
-          return HeadState::incomplete;
-      }
+      return end_of_line(at, end);
     }
     const char* name = at;
     while (at != end && is_token(*at)) ++at;
@@ -91,14 +82,7 @@ HeadState parse_fields(const char*& at, const char* end, std::size_t most, Field
     at = find_control(at, end);
     while (at != end && *at == '\t') at = find_control(at + 1, end);
     const char* value_end = at;
-    switch (end_of_line(at, end)) {
-      case Line::good:
-        break;
-      case Line::bad:
-        return HeadState::malformed;
-      case Line::short_of_input:
-        return HeadState::incomplete;
-    }
+    if (const HeadState line = end_of_line(at, end); line != HeadState::complete) return line;
     while (value_end != value && (value_end[-1] == ' ' || value_end[-1] == '\t')) --value_end;
     if (fields.count == most) return HeadState::too_many_fields;
     Field& field = fields.items[fields.count++];
@@ -143,41 +127,26 @@ HeadState parse_request_line(const char*& at, const char* end, RequestHead& head
   ++at;
   if (const HeadState state = parse_version(at, end, head.version); state != HeadState::complete)
     return state;
-  switch (end_of_line(at, end)) {
-    case Line::good:
-      return HeadState::complete;
-    case Line::bad:
-      return HeadState::malformed;
-    case Line::short_of_input:
-      return HeadState::incomplete;
-  }
-  return HeadState::malformed;
+  return end_of_line(at, end);
 }
 
 HeadState parse_status_line(const char*& at, const char* end, ResponseHead& head) {
   if (const HeadState state = parse_version(at, end, head.version); state != HeadState::complete)
     return state;
+  if (at != end && at[0] != ' ') return HeadState::malformed;
   if (end - at < 5) return HeadState::incomplete;  // " 200", then a space or the line's end
   head.status = 0;
   for (int i = 1; i <= 3; ++i) {
     if (at[i] < '0' || at[i] > '9') return HeadState::malformed;
     head.status = head.status * 10 + (at[i] - '0');
   }
-  if (at[0] != ' ' || (at[4] != ' ' && at[4] != '\r')) return HeadState::malformed;
+  if (at[4] != ' ' && at[4] != '\r') return HeadState::malformed;
   at += at[4] == ' ' ? 5 : 4;  // some servers leave out the space before an empty reason
   const char* reason = at;
   at = find_control(at, end);
   while (at != end && *at == '\t') at = find_control(at + 1, end);
   head.reason = {reason, static_cast<std::size_t>(at - reason)};
-  switch (end_of_line(at, end)) {
-    case Line::good:
-      return HeadState::complete;
-    case Line::bad:
-      return HeadState::malformed;
-    case Line::short_of_input:
-      return HeadState::incomplete;
-  }
-  return HeadState::malformed;
+  return end_of_line(at, end);
 }
 
 template <class Head, class ParseFirstLine>

@@ -223,6 +223,8 @@ class Process:
                 self.kill()
         self._reader.join(5)
         self._popen.stdout.close()
+        if re.search(r"runtime error: |Sanitizer: ", self.text):  # of a build with sanitizers
+            raise AssertionError(f"{self.name}:\n{self.text[-6000:]}")
 
 
 class Proxy(Process):

@@ -168,16 +168,27 @@ class Retries(wire.WireTest):
             conn.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n")
             conn.ended()
 
-        client = self.pair(early)
-        before = self.running.status()["endpoints"][0]["evidence"] if "evidence" in self.running.status()["endpoints"][0] else None
+        client = self.pair(early, probe={**wire.PROBE_BY_TCP, "interval": "60s", "timeout": "5s"})
+        probes = lambda: sum(1 for conn in self.primary.connections if not conn.seen)
+        before = probes()
         for _ in range(30):
             client = self.client(self.running)
             client.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
             client.read_head()
             client.send(b"zz\r\n")
             self.assertTrue(client.ended())
-        self.assertEqual(self.running.metric("understudy_evidence_total", endpoint="primary"), 0)
-        self.assertEqual(before, self.running.status()["endpoints"][0].get("evidence"))
+        self.assertEqual(probes(), before, "evidence would have started a probe at once")
+        self.assertIsNone(self.running.endpoint("primary")["disagreement"])
+
+    def test_a_broken_answer_is_evidence_and_starts_a_probe(self):
+        """The counterpart: what the test above counts does happen when the endpoint is to blame."""
+        client = self.pair(lambda conn: (conn.read_request(), conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")),
+                           probe={**wire.PROBE_BY_TCP, "interval": "60s", "timeout": "5s"})
+        probes = lambda: sum(1 for conn in self.primary.connections if not conn.seen)
+        before = probes()
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        client.read_to_end()
+        wait_until(lambda: probes() > before, what="a probe")
 
     def test_a_drained_endpoint_lets_its_waiting_gets_go_at_once(self):
         def hang(conn):
