@@ -117,8 +117,8 @@ IoResult Channel::handshake() {
 }
 
 // A plain read that brings less than was asked for has emptied the socket: what comes later raises
-// an edge, except for an end whose edge was the same as that of the last bytes. OpenSSL reads ahead,
-// so with TLS only WANT_READ says so.
+// an edge, except for an end whose edge was the same as that of the last bytes. OpenSSL reads
+// ahead, so with TLS only WANT_READ says so.
 IoResult Channel::read(char* into, std::size_t size) {
   if (ssl_) return tls_read(into, size);
   const ssize_t got = ::recv(descriptor_, into, size, 0);

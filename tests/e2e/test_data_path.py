@@ -154,19 +154,16 @@ class Persistence(wire.WireTest):
     def test_a_get_on_a_stale_connection_is_sent_again_on_a_fresh_one(self):
         def script(conn):
             conn.read_request()
+            first.append(conn)
             conn.answer()
-            if conn.number == first[0]:
+            if first[0] is conn:
                 conn.read_request()  # taken, and the connection ended instead of an answer
             else:
-                while True:
-                    conn.read_request()
-                    conn.answer()
+                echo(conn)
 
-        first = [0]
+        first: list = []
         up = self.upstream(script)
-        proxy = self.front(up)
-        first[0] = len(up.connections)
-        client = self.client(proxy)
+        client = self.client(self.front(up))
         self.assertEqual(client.ask(target="/1").status, 200)
         self.assertEqual(client.ask(target="/2").status, 200)
         self.assertEqual([r.target for r in up.requests], ["/1", "/2", "/2"])
@@ -980,6 +977,17 @@ class Log(wire.WireTest):
         proxy.wait_line(r"-> 400")
         self.assertNotIn("hunter2", proxy.text)
         self.assertEqual(len([line for line in proxy.lines if '"/a/path"' in line]), 1)
+
+    def test_a_json_line_is_json_whatever_was_asked_for(self):
+        proxy = self.front(self.upstream(), log={"format": "json"})
+        client = self.client(proxy)
+        client.send(b'GET /q"uo\\te\xe9\xff{}</x>?secret HTTP/1.1\r\nHost: a\r\n\r\n')
+        self.assertEqual(client.read_answer().status, 200)
+        proxy.wait_line('uo')
+        logged = [json.loads(line) for line in proxy.lines if line.startswith("{") and "uo" in line]
+        self.assertEqual(len(logged), 1)
+        self.assertNotIn("secret", json.dumps(logged))
+        self.assertIn('/q"uo\\te', json.dumps(logged[0], ensure_ascii=False).replace('\\"', '"').replace("\\\\", "\\"))
 
 
 if __name__ == "__main__":

@@ -382,9 +382,9 @@ class Memory(wire.WireTest):
         total = [0]
 
         def script(conn):
-            head = conn.read_head()
-            if head.method == "GET":
-                return conn.answer()
+            conn.read_request()  # the first one, for comparison
+            conn.answer()
+            conn.read_head()
             conn.read_exact(100_000)
             stalled.set()
             go.wait(9)
@@ -426,8 +426,9 @@ class Memory(wire.WireTest):
         sent = [0]
 
         def script(conn):
-            if conn.read_request().target == "/":
-                return conn.answer()
+            conn.read_request()
+            conn.answer()
+            conn.read_request()
             conn.send(f"HTTP/1.1 200 OK\r\nContent-Length: {self.SIZE}\r\n\r\n")
             conn.sock.settimeout(30)
             block = bytes(1 << 20)

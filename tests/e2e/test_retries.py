@@ -170,7 +170,7 @@ class Retries(wire.WireTest):
 
         client = self.pair(early, probe={**wire.PROBE_BY_TCP, "interval": "60s", "timeout": "5s"})
         probes = lambda: sum(1 for conn in self.primary.connections if not conn.seen)
-        before = probes()
+        before = wait_until(probes, what="the first probe")
         for _ in range(30):
             client = self.client(self.running)
             client.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -185,7 +185,7 @@ class Retries(wire.WireTest):
         client = self.pair(lambda conn: (conn.read_request(), conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")),
                            probe={**wire.PROBE_BY_TCP, "interval": "60s", "timeout": "5s"})
         probes = lambda: sum(1 for conn in self.primary.connections if not conn.seen)
-        before = probes()
+        before = wait_until(probes, what="the first probe")
         client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         client.read_to_end()
         wait_until(lambda: probes() > before, what="a probe")
