@@ -188,8 +188,8 @@ void Exchange::maybe_finish() {
   const bool request_over = request_sent_ && upload_.empty();
   // An upstream that closes behind its answer reads no more of the request; a client that waits
   // for a 100 it will not get may or may not send its body: both connections are spent.
-  const bool give_up_upload = upload_dead_ || upstream_ended_ || !answer_framing_.keep_alive ||
-                              (framing_.expect_continue && !continue_sent_ && body_taken_ == 0);
+  const bool give_up_upload =
+      upload_dead_ || upstream_ended_ || !answer_framing_.keep_alive || awaiting_continue();
   if (!request_over && !give_up_upload) return;
   if (!request_over) {
     keep_alive_ = false;
@@ -227,7 +227,9 @@ void Exchange::arm_and_set_deadline(unsigned& mask) {
     } else if (tunnel ? !client_end_ : !body_complete_ && !request_sent_) {
       client.arm_read();
       mask |= C::client_read;
-      if (!tunnel) no_later_than(after_progress(timeouts.body));
+      // A client that waits for a 100 owes nothing yet: the upstream does.
+      if (!tunnel)
+        no_later_than(after_progress(awaiting_continue() ? timeouts.first_byte : timeouts.body));
     } else if (!tunnel && !sent_ahead_) {
       client.arm_read();  // to notice a client that leaves; stays armed for the next request
       mask |= C::client_read;
@@ -307,7 +309,7 @@ void Exchange::on_deadline() {
     client_left();
   } else if (!upload_.empty()) {
     attempt_failed(AttemptFailureKind::first_byte_timeout, "the upstream takes no more bytes");
-  } else if (!body_complete_ && !request_sent_) {
+  } else if (!body_complete_ && !request_sent_ && !awaiting_continue()) {
     if (answer_started_) return cut("the client stopped sending its body");
     end_attempt(false);
     refuse(ProblemKind::request_timeout, "the body stopped arriving", Refusal::timeout);

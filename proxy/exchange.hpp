@@ -76,6 +76,9 @@ class Exchange {
   void record(std::uint32_t total_us);
   const config::Config& config() const { return *snapshot_->config; }
   std::uint32_t after_progress(config::Millis span) const;
+  bool awaiting_continue() const {
+    return framing_.expect_continue && !continue_sent_ && body_taken_ == 0;
+  }
   bool awaiting_answer() const {
     return answer_ == Answer::none || answer_ == Answer::head || answer_ == Answer::collecting;
   }

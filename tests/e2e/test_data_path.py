@@ -7,6 +7,7 @@ import re
 import socket
 import sys
 import threading
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -262,6 +263,22 @@ class Requests(wire.WireTest):
         answer = client.read_answer()
         self.assertEqual((answer.status, answer.get("Connection")), (401, "close"))
         self.assertTrue(client.ended())
+
+    # The body deadline once counted against the client although the upstream was the slow side: 408.
+    def test_a_client_that_waits_for_a_slow_100_is_not_timed_out_for_its_body(self):
+        def script(conn):
+            conn.read_head()
+            wait_until(lambda: time.monotonic() - begun > 1.0, what="the body deadline to pass")
+            conn.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            conn.answer(200, conn.read_exact(4))
+
+        begun = time.monotonic()
+        client = self.client(self.front(self.upstream(script), timeouts={"body": "300ms"}))
+        begun = time.monotonic()
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n")
+        self.assertEqual(client.read_answer(interim=True).status, 100)
+        client.send(b"body")
+        self.assertEqual(client.read_answer().text, "body")
 
     def test_a_client_that_does_not_wait_for_100_is_served(self):
         def script(conn):
