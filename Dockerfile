@@ -33,7 +33,7 @@ EXPOSE 8080
 # The admin listener stays on the container's loopback; the check asks it from inside. Exit code 1 says
 # that no endpoint is in rotation: that is not the proxy's illness, and a restart would not cure it.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 \
-  CMD understudy status --json > /dev/null; [ $? -le 1 ]
+  CMD understudy status --json > /dev/null; test $? -le 1
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["understudy"]
 CMD ["run", "/etc/understudy/understudy.json"]
