@@ -16,7 +16,7 @@ using Json = nlohmann::ordered_json;
 using transport::ServerRequest;
 using transport::ServerResponse;
 
-constexpr std::array action_names{"enable", "disable", "drain",    "undrain",
+constexpr std::array action_names{"enable", "disable", "drain",    "undrain", "makeprimary",
                                   "hold",   "release", "failback", "reload"};
 
 std::string dumped(const Json& json) {  // invalid UTF-8, which a peer may have sent, is replaced
@@ -46,7 +46,8 @@ std::string lower(std::string_view text) {
 std::string host_of(std::string_view authority) {
   if (authority.starts_with('[')) {
     const std::size_t end = authority.find(']');
-    return lower(authority.substr(1, end == authority.npos ? authority.npos : end - 1));
+    return lower(
+        authority.substr(1, end == std::string_view::npos ? std::string_view::npos : end - 1));
   }
   return lower(authority.substr(0, authority.find(':')));
 }
@@ -103,7 +104,7 @@ ServerResponse page() {
 ServerResponse not_found() {
   return problem(404, "Not Found",
                  "this listener has /, /healthz, /readyz, /metrics, /api/status, /api/events, and "
-                 "POST /api/endpoints/NAME/{enable,disable,drain,undrain}, /api/hold, "
+                 "POST /api/endpoints/NAME/{enable,disable,drain,undrain,makeprimary}, /api/hold, "
                  "/api/release, /api/failback, /api/reload");
 }
 
@@ -113,8 +114,24 @@ std::optional<Action> action_named(std::string_view name) {
   return static_cast<Action>(found - action_names.begin());
 }
 
+ServerResponse response_of(Action action, const ActionResult& result) {
+  switch (result.kind) {
+    case ActionResult::Kind::done:
+      return json_response(200, {{"action", to_string(action)}, {"message", result.message}});
+    case ActionResult::Kind::refused:
+      return problem(409, "Conflict", result.message);
+    case ActionResult::Kind::failed:
+      return problem(502, "Endpoint Refused", result.message);
+    case ActionResult::Kind::no_answer:
+      return problem(504, "No Answer", result.message);
+    case ActionResult::Kind::unknown_endpoint:
+      break;
+  }
+  return problem(404, "Unknown Endpoint", result.message);
+}
+
 bool concerns_an_endpoint(Action action) {
-  return action <= Action::undrain;
+  return action <= Action::makeprimary;
 }
 
 }  // namespace
@@ -134,7 +151,7 @@ std::string admin_refusal(const ServerRequest& request, const std::string& admin
   if (request.method == "GET" || request.method == "HEAD") return "";
   if (const std::string* origin = transport::find_header(request.headers, "Origin")) {
     const std::size_t scheme_end = origin->find("://");
-    if (scheme_end == origin->npos || lower(origin->substr(scheme_end + 3)) != lower(*host))
+    if (scheme_end == std::string::npos || lower(origin->substr(scheme_end + 3)) != lower(*host))
       return "the request comes from a page of another origin";
   }
   if (const std::string* site = transport::find_header(request.headers, "Sec-Fetch-Site"))
@@ -145,23 +162,21 @@ std::string admin_refusal(const ServerRequest& request, const std::string& admin
   return "";
 }
 
-ServerResponse AdminApi::handle(const ServerRequest& request) const {
-  ServerResponse response;
+void AdminApi::handle(const ServerRequest& request, Reply reply) const {
+  const Reply finish = [reply = std::move(reply)](ServerResponse response) {
+    response.headers.emplace_back("Cache-Control", "no-store");
+    response.headers.emplace_back("X-Content-Type-Options", "nosniff");
+    reply(std::move(response));
+  };
   const std::string refusal = admin_refusal(request, host_);
-  const bool reading = request.method == "GET" || request.method == "HEAD";
-  if (!refusal.empty())
-    response = problem(403, "Forbidden", refusal);
-  else if (reading)
-    response = answer_get(request.path());
-  else if (request.method == "POST")
-    response = answer_post(request.path(), request.query());
-  else {
-    response = problem(405, "Method Not Allowed", "use GET to look and POST to command");
-    response.headers.emplace_back("Allow", "GET, HEAD, POST");
-  }
-  response.headers.emplace_back("Cache-Control", "no-store");
-  response.headers.emplace_back("X-Content-Type-Options", "nosniff");
-  return response;
+  if (!refusal.empty()) return finish(problem(403, "Forbidden", refusal));
+  if (request.method == "GET" || request.method == "HEAD")
+    return finish(answer_get(request.path()));
+  if (request.method == "POST") return answer_post(request.path(), request.query(), finish);
+  ServerResponse response =
+      problem(405, "Method Not Allowed", "use GET to look and POST to command");
+  response.headers.emplace_back("Allow", "GET, HEAD, POST");
+  finish(std::move(response));
 }
 
 ServerResponse AdminApi::answer_get(std::string_view path) const {
@@ -176,42 +191,37 @@ ServerResponse AdminApi::answer_get(std::string_view path) const {
   return not_found();
 }
 
-ServerResponse AdminApi::answer_post(std::string_view path, std::string_view query) const {
+void AdminApi::answer_post(std::string_view path, std::string_view query,
+                           const Reply& reply) const {
   constexpr std::string_view endpoints = "/api/endpoints/", api = "/api/";
   if (path.starts_with(endpoints)) {
     path.remove_prefix(endpoints.size());
     const std::size_t slash = path.rfind('/');
-    if (slash == path.npos) return not_found();
+    if (slash == std::string_view::npos) return reply(not_found());
     const auto action = action_named(path.substr(slash + 1));
-    if (!action || !concerns_an_endpoint(*action)) return not_found();
-    return act(*action, percent_decoded(path.substr(0, slash)), std::nullopt);
+    if (!action || !concerns_an_endpoint(*action)) return reply(not_found());
+    return act(*action, percent_decoded(path.substr(0, slash)), std::nullopt, reply);
   }
-  if (!path.starts_with(api)) return not_found();
+  if (!path.starts_with(api)) return reply(not_found());
   const auto action = action_named(path.substr(api.size()));
-  if (!action || concerns_an_endpoint(*action)) return not_found();
+  if (!action || concerns_an_endpoint(*action)) return reply(not_found());
   std::optional<config::Millis> hold_for;
   if (const std::string_view text = query_value(query, "for");
       *action == Action::hold && !text.empty()) {
     config::Millis value{};
     if (const auto wrong = config::parse_duration(text, value))
-      return problem(400, "Bad Request", "for: " + wrong->rule + "; " + wrong->hint);
+      return reply(problem(400, "Bad Request", "for: " + wrong->rule + "; " + wrong->hint));
     hold_for = value;
   }
-  return act(*action, "", hold_for);
+  act(*action, "", hold_for, reply);
 }
 
-ServerResponse AdminApi::act(Action action, const std::string& endpoint,
-                             std::optional<config::Millis> hold_for) const {
-  const ActionResult result = actions_.act(action, endpoint, hold_for);
-  switch (result.kind) {
-    case ActionResult::Kind::done:
-      return json_response(200, {{"action", to_string(action)}, {"message", result.message}});
-    case ActionResult::Kind::refused:
-      return problem(409, "Conflict", result.message);
-    case ActionResult::Kind::unknown_endpoint:
-      break;
-  }
-  return problem(404, "Unknown Endpoint", result.message);
+void AdminApi::act(Action action, const std::string& endpoint,
+                   std::optional<config::Millis> hold_for, Reply reply) const {
+  actions_.act(action, endpoint, hold_for,
+               [action, reply = std::move(reply)](const ActionResult& result) {
+                 reply(response_of(action, result));
+               });
 }
 
 }  // namespace app

@@ -19,20 +19,27 @@
 
 namespace app {
 
-enum class Action { enable, disable, drain, undrain, hold, release, failback, reload };
+enum class Action { enable, disable, drain, undrain, makeprimary, hold, release, failback, reload };
 std::string_view to_string(Action);
 
 struct ActionResult {
-  enum class Kind { done, refused, unknown_endpoint } kind = Kind::done;
+  enum class Kind {
+    done,
+    refused,
+    unknown_endpoint,
+    failed,    // the endpoint said no, or could not be asked
+    no_answer  // it may have been done
+  } kind = Kind::done;
   std::string message;  // a sentence for the operator
 };
 
 struct AdminActions {
   std::function<Picture()> picture;
   std::function<std::vector<Event>()> events;
-  // `endpoint` is set for the first four actions, `hold_for` only for a hold that ends by itself.
-  std::function<ActionResult(Action, const std::string& endpoint,
-                             std::optional<config::Millis> hold_for)>
+  // `endpoint` is set for the actions up to makeprimary, `hold_for` only for a hold that ends by
+  // itself. `done` is called once, within the call except for makeprimary.
+  std::function<void(Action, const std::string& endpoint, std::optional<config::Millis> hold_for,
+                     std::function<void(ActionResult)> done)>
       act;
 };
 
@@ -42,13 +49,15 @@ class AdminApi {
   AdminApi(std::string host, AdminActions actions)
       : host_{std::move(host)}, actions_{std::move(actions)} {}
 
-  transport::ServerResponse handle(const transport::ServerRequest& request) const;
+  // `reply` is called once, within the call if the answer needs nobody else.
+  using Reply = std::function<void(transport::ServerResponse)>;
+  void handle(const transport::ServerRequest& request, Reply reply) const;
 
  private:
   transport::ServerResponse answer_get(std::string_view path) const;
-  transport::ServerResponse answer_post(std::string_view path, std::string_view query) const;
-  transport::ServerResponse act(Action action, const std::string& endpoint,
-                                std::optional<config::Millis> hold_for) const;
+  void answer_post(std::string_view path, std::string_view query, const Reply& reply) const;
+  void act(Action action, const std::string& endpoint, std::optional<config::Millis> hold_for,
+           Reply reply) const;
 
   std::string host_;
   AdminActions actions_;

@@ -23,7 +23,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 using namespace std::chrono_literals;
 
-constexpr auto call_limit = 5s;
+constexpr auto makeprimary_limit = 20s;  // an app is asked, which may be slow
 
 bool terminal_output() {
   const char* term = std::getenv("TERM");
@@ -56,7 +56,7 @@ Reply call_admin(const AdminTarget& target, const AdminCall& call) {
   request.method = call.method;
   request.target = call.target;
   request.body_limit = 16 * 1024 * 1024;
-  request.deadline = std::chrono::steady_clock::now() + call_limit;
+  request.deadline = std::chrono::steady_clock::now() + call.limit;
   const auto answer = transport::fetch_blocking(std::move(request));
   Reply reply;
   if (!answer) {
@@ -92,6 +92,7 @@ int report_problem(const Command& command, const std::string& problem, int code)
 int exit_code_of(const Reply& reply) {
   if (reply.status / 100 == 2) return exit_ok;
   if (reply.status == 404 || reply.status == 400) return exit_bad_input;
+  if (reply.status == 504) return exit_inconclusive;
   return exit_check_failed;
 }
 
@@ -199,6 +200,8 @@ AdminCall admin_call(const Command& command) {
       return on_endpoint("disable");
     case Verb::drain:
       return on_endpoint(command.undo ? "undrain" : "drain");
+    case Verb::makeprimary:
+      return {"POST", on_endpoint("makeprimary").target, makeprimary_limit};
     case Verb::hold:
       if (!command.hold_for) return {"POST", "/api/hold"};
       return {"POST", "/api/hold?for=" + config::duration_text(*command.hold_for)};

@@ -2,6 +2,7 @@
 // command-line side.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +23,7 @@ std::optional<AdminTarget> parse_admin_target(std::string_view text);
 struct AdminCall {
   std::string method;
   std::string target;
+  std::chrono::seconds limit{5};
 };
 AdminCall admin_call(const Command& command);
 

@@ -12,6 +12,7 @@
 #include "app/command_line.hpp"
 #include "app/config_hash.hpp"
 #include "app/running_app.hpp"
+#include "app/state_folder.hpp"
 #include "app/take_picture.hpp"
 #include "config/units.hpp"
 
@@ -28,6 +29,11 @@ constexpr auto ready_at_latest = 1s;  // waiting for names to resolve before the
 std::uint64_t random_seed() {
   std::random_device device;
   return (std::uint64_t{device()} << 32) ^ device();
+}
+
+std::int64_t wall_ms() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
 }
 
 std::shared_ptr<const proxy::Snapshot> empty_snapshot(
@@ -60,12 +66,22 @@ App::App(config::Config config, AppOptions options)
                board.seed = random_seed();
                return board;
              }()},
+      directory_settings_{directory_options(*config_)},
+      directory_{directory_settings_, wall_ms()},
+      lease_{options_.time_scale},
       data_plane_{options_.workers,
                   snapshots_,
                   sticky_,
                   {[this](const health::Evidence& evidence) {  // on a worker
-                    if (inbox_.put(evidence)) asio::post(io_, [this] { take_evidence(); });
-                  }}} {}
+                     if (inbox_.put(evidence)) asio::post(io_, [this] { take_evidence(); });
+                   },
+                   [this](EndpointId id) {  // on a worker
+                     asio::post(io_, [this, id] {
+                       makeprimary_answered(id, "a client",
+                                            {desk::MakePrimaryResult::Outcome::accepted, 200, ""});
+                     });
+                   }},
+                  {&directory_, &desk_}} {}
 
 void App::open() {
   std::string problem;
@@ -80,16 +96,16 @@ void App::open() {
   AdminActions actions;
   actions.picture = [this] { return picture(); };
   actions.events = [this] { return history_.recent(History::kept_events); };
-  actions.act = [this](Action action, const std::string& name, std::optional<config::Millis> time) {
-    return act(action, name, time);
+  actions.act = [this](Action action, const std::string& name, std::optional<config::Millis> time,
+                       std::function<void(ActionResult)> done) {
+    if (action == Action::makeprimary) return makeprimary(name, std::move(done));
+    done(act(action, name, time));
   };
   admin_.emplace(address.host, std::move(actions));
   try {
-    admin_server_.emplace(
-        io_.get_executor(), address,
-        [this](transport::ServerRequest request) -> asio::awaitable<transport::ServerResponse> {
-          co_return admin_->handle(request);
-        });
+    admin_server_.emplace(io_.get_executor(), address, [this](transport::ServerRequest request) {
+      return serve_admin(std::move(request));
+    });
   } catch (const std::exception& error) {
     throw StartError{
         fmt::format("admin listener {}: {}; choose another with --admin or admin.address",
@@ -103,6 +119,12 @@ int App::run() {
     log_.write("warning", "lifecycle",
                "the admin listener is not on loopback: anybody who reaches " +
                    config_->admin.address.text() + " can read status and metrics");
+  if (const std::string warning = directory_.status().warning; !warning.empty())
+    log_.write("warning", "lifecycle", "instance directory: " + warning);
+  if (options_.time_scale != 1)
+    log_.write("warning", "lifecycle",
+               fmt::format("time scale {}: the documented times of the app lease are divided by it",
+                           options_.time_scale));
   signals_.add(SIGTERM);
   signals_.add(SIGINT);
   signals_.add(SIGHUP);
@@ -193,10 +215,14 @@ void App::apply(EndpointRegistry::Proposal proposal, std::shared_ptr<const confi
   const health::TimePoint now = Clock::now();
   config_ = std::move(config);
   registry_.accept(std::move(proposal));
+  lease_.configure(*config_, registry_.ids(), now);
+  claim_.configure(*config_);
   base_ = {};
   base_.generation = ++generation_;
   base_.config = config_;
   base_.upstreams = registry_.upstreams();
+  for (const auto& upstream : registry_.upstreams())
+    upstream->place = directory_.place_of(upstream->config.name);
   proxy::derive(base_);
   configuring_ = true;
   router_.configure(*config_, registry_.ids(), now);
@@ -208,18 +234,26 @@ void App::apply(EndpointRegistry::Proposal proposal, std::shared_ptr<const confi
 }
 
 void App::publish() {
+  if (configuring_) return;
   const routing::RoutingTable& table = router_.table();
   const bool news = table.version != published_version_ || generation_ != published_generation_;
-  if (configuring_ || !news) return;
-  published_version_ = table.version;
-  published_generation_ = generation_;
-  auto next = std::make_shared<proxy::Snapshot>(base_);
-  next->table = table;
-  snapshots_.publish(std::move(next));
-  if (ready_) data_plane_.snapshot_changed();
+  if (news) publish_snapshot();
+  watch_lease();  // of what the desk is now told about
+  if (!news) return;
   arm_router_timer();
   update_alerts();
   board_.set_serving(table.active, true);
+}
+
+void App::publish_snapshot() {
+  published_version_ = router_.table().version;
+  published_generation_ = generation_;
+  auto next = std::make_shared<proxy::Snapshot>(base_);
+  next->table = router_.table();
+  proxy::derive_table(*next);
+  desk_picture_ = next->desk_picture;
+  snapshots_.publish(std::move(next));
+  if (ready_) data_plane_.snapshot_changed();
 }
 
 void App::arm_router_timer() {
@@ -241,6 +275,7 @@ void App::tick() {
   ++ticks_;
   for (const EndpointId id : registry_.ids()) board_.sample_traffic(id, registry_.answered(id));
   if (ticks_ % 5 == 0) update_serving();
+  check_hub_claim(board_.snapshot());
   update_alerts();
   take_records();
   tick_timer_.expires_after(sample_every);
@@ -257,12 +292,12 @@ void App::update_serving() {
     const std::uint64_t before = std::exchange(attempts_[id], traffic.attempts);
     const bool busy = traffic.in_flight > 0 || traffic.attempts != before;
     board_.set_serving(id, id == table.active || busy);
+    key_refusals_.sample(id, traffic.key_refusals, Clock::now());
   }
 }
 
 void App::update_alerts() {
-  const auto conditions = alert_conditions(*config_, board_.snapshot(), router_.table());
-  for (const Event& event : history_.set_alerts(conditions, std::chrono::system_clock::now()))
+  for (const Event& event : history_.set_alerts(conditions(), std::chrono::system_clock::now()))
     log_.write(event);
 }
 
@@ -288,6 +323,7 @@ void App::begin_drain() {
 }
 
 void App::finish() {
+  desk_.stop();  // its answers are posted to the workers
   data_plane_.stop();
   board_.stop();
   take_records();

@@ -17,7 +17,8 @@ struct AppOptions {
   std::string config_text;                       // what `config hash` is made of
   std::optional<config::Address> listen, admin;  // override the file, at reload too
   std::size_t workers = 1;
-  bool json = false;  // ready line and log as JSON
+  bool json = false;   // ready line and log as JSON
+  int time_scale = 1;  // divides the documented times of the app lease, for rehearsals
 };
 
 // A start that failed: an address in use, a file that cannot be read. The message says what to do.

@@ -2,18 +2,24 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include "app/command_line.hpp"
 #include "app/config_hash.hpp"
 #include "app/running_app.hpp"
+#include "app/state_folder.hpp"
 #include "app/take_picture.hpp"
 #include "config/parse.hpp"
 
 namespace app {
 namespace {
 
+namespace asio = boost::asio;
 using Clock = health::Clock;
 using health::EndpointId;
+
+constexpr std::chrono::seconds longest_command{15};  // the desk's own limit comes first
 
 }  // namespace
 
@@ -25,9 +31,32 @@ void apply_options(config::Config& config, const AppOptions& options) {
 
 // Operator ----------------------------------------------------------------------------------------
 
+// The answer to one request at the admin listener. Only a command that asks an endpoint makes it
+// wait, and nothing else waits with it.
+asio::awaitable<transport::ServerResponse> App::serve_admin(transport::ServerRequest request) {
+  struct Waiting {
+    explicit Waiting(asio::io_context& io) : timer{io} {}
+    asio::steady_timer timer;
+    std::optional<transport::ServerResponse> response;
+  };
+  const auto waiting = std::make_shared<Waiting>(io_);
+  waiting->timer.expires_after(longest_command);
+  admin_->handle(request, [waiting](transport::ServerResponse response) {
+    waiting->response = std::move(response);
+    waiting->timer.cancel();
+  });
+  if (!waiting->response) {
+    boost::system::error_code canceled;
+    auto wait = waiting->timer.async_wait(asio::redirect_error(asio::use_awaitable, canceled));
+    co_await std::move(wait);
+  }
+  if (!waiting->response) waiting->response.emplace(504, "text/plain", "no answer in time\n");
+  co_return *std::move(waiting->response);
+}
+
 Picture App::picture() {
   return take_picture({*config_, config_hash_, generation_, started_, draining_, router_, board_,
-                       registry_, data_plane_, sticky_, history_, probes_});
+                       registry_, data_plane_, sticky_, history_, probes_, durable_view()});
 }
 
 ActionResult App::act(Action action, const std::string& endpoint,
@@ -50,17 +79,19 @@ ActionResult App::act(Action action, const std::string& endpoint,
   return {ActionResult::Kind::done, result.message};
 }
 
+ActionResult App::unknown_endpoint(const std::string& name) const {
+  std::vector<std::string> names;
+  for (const config::Endpoint& endpoint : config_->endpoints) names.push_back(endpoint.name);
+  std::string message = fmt::format("there is no endpoint \"{}\"", name);
+  if (const std::string_view guess = nearest(name, names); !guess.empty())
+    message += fmt::format("; did you mean \"{}\"?", guess);
+  return {ActionResult::Kind::unknown_endpoint,
+          message + fmt::format(" The endpoints are: {}", fmt::join(names, ", "))};
+}
+
 ActionResult App::act_on_endpoint(Action action, const std::string& name) {
   const EndpointId id = registry_.id_of(name);
-  if (id == health::no_endpoint) {
-    std::vector<std::string> names;
-    for (const config::Endpoint& endpoint : config_->endpoints) names.push_back(endpoint.name);
-    std::string message = fmt::format("there is no endpoint \"{}\"", name);
-    if (const std::string_view guess = nearest(name, names); !guess.empty())
-      message += fmt::format("; did you mean \"{}\"?", guess);
-    return {ActionResult::Kind::unknown_endpoint,
-            message + fmt::format(" The endpoints are: {}", fmt::join(names, ", "))};
-  }
+  if (id == health::no_endpoint) return unknown_endpoint(name);
   std::string message;
   if (action == Action::drain || action == Action::undrain) {
     message = router_.drain(id, action == Action::drain, Clock::now()).message;
@@ -116,6 +147,8 @@ ActionResult App::accept_reload(config::Config next, const std::string& text) {
   if (next.admin.address != config_->admin.address) message += "; admin.address needs a restart";
   if (next.stickiness.max_clients != config_->stickiness.max_clients)
     message += "; stickiness.max_clients needs a restart";
+  if (directory_options(next) != directory_settings_)
+    message += "; what durable says about the instance directory needs a restart";
   if (const std::string trouble = log_.configure(next.log); !trouble.empty())
     message += "; the log stays where it is: " + trouble;
   config_hash_ = config_hash(text);

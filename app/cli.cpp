@@ -13,6 +13,7 @@
 #include "app/command_line.hpp"
 #include "app/config_hash.hpp"
 #include "app/inspect.hpp"
+#include "app/keys_command.hpp"
 #include "config/url.hpp"
 
 namespace app {
@@ -57,6 +58,7 @@ int run_proxy(const Command& command) {
   options.admin = address_option(command.admin);
   options.workers = command.workers.value_or(std::max(1U, std::thread::hardware_concurrency()));
   options.json = command.json;
+  options.time_scale = command.time_scale;
   options.config_text =
       command.config.empty()
           ? command.primary + ' ' + fmt::format("{}", fmt::join(command.secondaries, " "))
@@ -91,6 +93,8 @@ int run_command_line(const std::vector<std::string>& arguments) {
       return run_validate(*parsed.command);
     case Verb::explain:
       return run_explain(*parsed.command);
+    case Verb::keys:
+      return run_keys(*parsed.command);
     case Verb::version:
       return print_version(*parsed.command);
     default:

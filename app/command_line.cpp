@@ -5,6 +5,7 @@
 #include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <numeric>
 #include <sstream>
 
@@ -52,8 +53,23 @@ constexpr std::array verbs{
     VerbText{Verb::failback, "failback",
              "Move new traffic to the best online endpoint now, without waiting",
              "  understudy failback"},
+    VerbText{
+        Verb::makeprimary, "makeprimary",
+        "Have the orchestrations of a shared hub run at an endpoint",
+        "  understudy makeprimary primary\n"
+        "Sent only while all apps are alive: on a lease that has run out it would block them.\n"
+        "Exit code: 0 accepted, 1 refused, 3 no answer came, so that it may have been taken."},
     VerbText{Verb::reload, "reload", "Read the config file again, as SIGHUP does",
              "  understudy reload"},
+    VerbText{
+        Verb::keys, "keys", "Compare and copy the keys of two function apps",
+        "  understudy keys diff understudy.json\n"
+        "  understudy keys sync understudy.json --from primary --to secondary\n"
+        "  understudy keys sync understudy.json --from primary --to secondary --apply\n"
+        "  understudy keys undo keys-undo-secondary-….json understudy.json --apply\n"
+        "Each endpoint's keys.admin must be its app's master key. No value is ever printed.\n"
+        "Exit code: 0 equal or done, 1 they differ or not everything was written, 2 bad input,\n"
+        "3 an app could not be read."},
     VerbText{Verb::version, "version", "Print the version", "  understudy version --json"},
 };
 
@@ -70,7 +86,67 @@ void add_operator_options(CLI::App& app, Command& command) {
       "Admin listener of the proxy, ADDR:PORT or URL (default " + std::string{default_admin} + ")");
 }
 
+void add_duration(CLI::App& app, const std::string& name, const std::string& help,
+                  std::function<void(config::Millis)> take) {
+  app.add_option_function<std::string>(
+      name,
+      [name, take](const std::string& written) {
+        config::Millis value{};
+        if (const auto problem = config::parse_duration(written, value))
+          throw CLI::ValidationError(name, written + " " + problem->rule + "; " + problem->hint);
+        take(value);
+      },
+      help);
+}
+
+void add_keys_options(CLI::App& app, KeysAction action, Command& command) {
+  KeysOptions& keys = command.keys;
+  const bool undo = action == KeysAction::undo;
+  if (undo)
+    app.add_option("FILE", keys.undo_file, "Undo file that `keys sync --apply` wrote")->required();
+  app.add_option("CONFIG", command.config, "Config file (JSON, comments allowed)")->required();
+  if (!undo) {
+    CLI::Option* from = app.add_option("--from", keys.from, "Endpoint whose keys count");
+    CLI::Option* to = app.add_option("--to", keys.to, "Endpoint that is compared or written to");
+    from->required(action == KeysAction::sync);
+    to->required(action == KeysAction::sync);
+    app.add_option("--functions", keys.functions,
+                   "Only these functions, a,b (default: all that HTTP can call)")
+        ->delimiter(',')
+        ->allow_extra_args(false);  // what follows is CONFIG
+  }
+  if (action == KeysAction::sync)
+    app.add_option("--undo", keys.undo_file,
+                   "Where to write the values that are replaced (default: a new file here)");
+  if (action != KeysAction::diff)
+    app.add_flag("--apply", keys.apply, "Write; without it, only say what would be written");
+  app.add_flag("--insecure", keys.insecure, "Send keys to an http:// endpoint elsewhere");
+  add_duration(app, "--timeout", "For each call, such as 30s (the default)",
+               [&keys](config::Millis value) { keys.timeout = value; });
+  app.add_flag("--json", command.json, "Print JSON");
+}
+
+// One verb below another: the last of them that was named is the action.
+void add_keys_verbs(CLI::App& app, Command& command) {
+  struct Row {
+    KeysAction action;
+    const char* summary;
+  };
+  constexpr std::array rows{
+      Row{KeysAction::diff, "Say which keys are the same, differ, or are missing"},
+      Row{KeysAction::sync, "Give --to every key of --from; nothing is deleted"},
+      Row{KeysAction::undo, "Put back what `keys sync --apply` replaced"},
+  };
+  app.require_subcommand(0, 1);  // its absence is said better by relation_problem
+  for (const Row& row : rows) {
+    CLI::App* below = app.add_subcommand(std::string{to_string(row.action)}, row.summary);
+    add_keys_options(*below, row.action, command);
+    below->callback([&command, action = row.action] { command.keys.action = action; });
+  }
+}
+
 void add_options(CLI::App& app, const VerbText& text, Command& command) {
+  if (text.verb == Verb::keys) return add_keys_verbs(app, command);
   app.add_flag("--json", command.json, "Print JSON");
   switch (text.verb) {
     case Verb::run:
@@ -81,6 +157,8 @@ void add_options(CLI::App& app, const VerbText& text, Command& command) {
       app.add_option("--admin", command.admin,
                      "Admin listener on ADDR:PORT (default " + std::string{default_admin} + ")");
       app.add_option("--workers", command.workers, "Worker threads (default: one per core)");
+      app.add_option("--time-scale", command.time_scale,
+                     "Divide the documented times of the app lease by this, for rehearsals");
       break;
     case Verb::validate:
       add_endpoint_options(app, command);
@@ -99,26 +177,20 @@ void add_options(CLI::App& app, const VerbText& text, Command& command) {
       [[fallthrough]];
     case Verb::enable:
     case Verb::disable:
+    case Verb::makeprimary:
       app.add_option("NAME", command.name, "Endpoint name")->required();
       add_operator_options(app, command);
       break;
     case Verb::hold:
-      app.add_option_function<std::string>(
-          "--for",
-          [&command](const std::string& written) {
-            config::Millis value{};
-            if (const auto problem = config::parse_duration(written, value))
-              throw CLI::ValidationError("--for",
-                                         written + " " + problem->rule + "; " + problem->hint);
-            command.hold_for = value;
-          },
-          "End the hold by itself after this long, e.g. 10m");
+      add_duration(app, "--for", "End the hold by itself after this long, e.g. 10m",
+                   [&command](config::Millis value) { command.hold_for = value; });
       [[fallthrough]];
     case Verb::release:
     case Verb::failback:
     case Verb::reload:
       add_operator_options(app, command);
       break;
+    case Verb::keys:
     case Verb::version:
       break;
   }
@@ -175,11 +247,17 @@ std::optional<std::string> relation_problem(const Command& command) {
       command.verb == Verb::explain) {
     if (const auto problem = endpoint_source_problem(command)) return problem;
   }
+  if (command.verb == Verb::keys && command.config.empty())  // CONFIG is required below each
+    return "say what to do: keys diff, keys sync or keys undo";
+  if (command.verb == Verb::keys && command.keys.timeout <= config::Millis{0})
+    return "--timeout: must be longer than 0s";
   if (command.verb == Verb::run) {
     if (const auto problem = address_problem("--listen", command.listen)) return problem;
     if (const auto problem = address_problem("--admin", command.admin)) return problem;
     if (command.workers && (*command.workers < 1 || *command.workers > 256))
       return "--workers: must be between 1 and 256";
+    if (command.time_scale < 1 || command.time_scale > 1000)
+      return "--time-scale: must be between 1 and 1000";
   }
   return std::nullopt;
 }
@@ -200,6 +278,18 @@ std::string_view to_string(Verb verb) {
   for (const VerbText& text : verbs)
     if (text.verb == verb) return text.name;
   return "?";
+}
+
+std::string_view to_string(KeysAction action) {
+  switch (action) {
+    case KeysAction::diff:
+      return "diff";
+    case KeysAction::sync:
+      return "sync";
+    case KeysAction::undo:
+      break;
+  }
+  return "undo";
 }
 
 std::string_view nearest(std::string_view word, const std::vector<std::string>& candidates) {

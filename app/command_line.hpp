@@ -34,16 +34,31 @@ enum class Verb {
   hold,
   release,
   failback,
+  makeprimary,
   reload,
+  keys,
   version,
 };
 std::string_view to_string(Verb);
+
+enum class KeysAction { diff, sync, undo };
+std::string_view to_string(KeysAction);
+
+struct KeysOptions {
+  KeysAction action = KeysAction::diff;
+  std::string from, to;                // endpoint names; empty: the two best priorities
+  std::vector<std::string> functions;  // empty: those that the apps list
+  std::string undo_file;               // sync: to write, "" makes up a name; undo: to read
+  bool apply = false;
+  bool insecure = false;           // keys may go to an http endpoint that is not loopback
+  config::Millis timeout{30'000};  // of one call; a cold app takes its time
+};
 
 struct Command {
   Verb verb = Verb::version;
   bool json = false;
 
-  // run, validate, explain: a file, or endpoints without a file
+  // run, validate, explain, keys: a file, or endpoints without a file
   std::string config;
   std::string primary;
   std::vector<std::string> secondaries;
@@ -51,12 +66,15 @@ struct Command {
   std::string admin;   // ADDR:PORT, or a URL for the operator verbs; may be empty
   std::optional<std::size_t> workers;
   bool probe = false;
+  int time_scale = 1;  // run: divides the documented times of the app lease
 
   // operator verbs
   bool watch = false;
   bool undo = false;
   std::string name;
   std::optional<config::Millis> hold_for;
+
+  KeysOptions keys;
 };
 
 struct Parsed {

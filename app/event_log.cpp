@@ -142,12 +142,13 @@ struct EventLog::Output {
     events->flush_on(spdlog::level::trace);
   }
 
+  // The threads end first: a line in their queue holds its logger, which must not die on them.
   spdlog::sink_ptr sink;
+  std::shared_ptr<spdlog::async_logger> events, accesses;
   std::shared_ptr<spdlog::details::thread_pool> event_threads =
       std::make_shared<spdlog::details::thread_pool>(event_queue, 1);
   std::shared_ptr<spdlog::details::thread_pool> access_threads =
       std::make_shared<spdlog::details::thread_pool>(access_queue, 1);
-  std::shared_ptr<spdlog::async_logger> events, accesses;
 };
 
 EventLog::EventLog(const config::Config::Log& settings)

@@ -155,6 +155,16 @@ const Event& History::lifecycle(std::string_view what, std::string text, WallTim
   return keep(std::move(event));
 }
 
+const Event& History::durable(std::string_view what, std::string text, WallTime now) {
+  Event event;
+  event.at = now;
+  event.kind = "durable";
+  event.level = "info";
+  event.reason = what;
+  event.text = std::move(text);
+  return keep(std::move(event));
+}
+
 std::vector<Event> History::set_alerts(std::vector<Alert> present, WallTime now) {
   const auto same = [](const Alert& a, const Alert& b) {
     return a.kind == b.kind && a.endpoint == b.endpoint;

@@ -5,11 +5,13 @@
 #include <boost/asio/io_context.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <vector>
 
 #include "app/config_hash.hpp"
 #include "app/status_text.hpp"
 #include "config/explain.hpp"
+#include "desk/hub_desk.hpp"
 #include "health/prober.hpp"
 #include "transport/spawn.hpp"
 
@@ -81,17 +83,44 @@ bool any_failed(const std::vector<Probed>& probes) {
   return false;
 }
 
+constexpr std::chrono::seconds claim_time{30};  // an app that starts may take that long
+
+// What the hubs themselves say about durable.task_hub; nothing when nothing is claimed of two.
+std::optional<durable::HubClaim> check_task_hub(const config::Config& config) {
+  desk::DeskPicture picture;
+  for (const config::Endpoint& endpoint : config.endpoints)
+    if (endpoint.enabled) picture.push_back(desk::desk_endpoint(endpoint));
+  if (config.durable.task_hub == config::TaskHub::none || picture.size() < 2) return std::nullopt;
+  desk::HubClaimJob job;
+  job.picture = std::make_shared<const desk::DeskPicture>(std::move(picture));
+  job.claimed = config.durable.task_hub;
+  job.deadline = std::chrono::steady_clock::now() + claim_time;
+  return desk::check_hub_claim_blocking(std::move(job));
+}
+
+struct Checks {  // of `validate --probe`
+  std::vector<Probed> probes;
+  std::optional<durable::HubClaim> task_hub;
+  bool failed() const {
+    return any_failed(probes) ||
+           (task_hub && task_hub->verdict == durable::HubClaim::Verdict::contradiction);
+  }
+};
+
 std::string source_name(const Command& command) {
   return command.config.empty() ? "the command line" : command.config;
 }
 
 // stdout is for the issues: they are what was asked for.
-int print_issues_json(const config::ParseResult& parsed, const std::vector<Probed>* probes,
-                      int code) {
+int print_issues_json(const config::ParseResult& parsed, const Checks* checks, int code) {
   Json out{{"ok", code == exit_ok}, {"issues", Json::parse(config::to_json(parsed.issues))}};
-  if (probes != nullptr) {
+  if (checks != nullptr) {
     out["probes"] = Json::array();
-    for (const Probed& probed : *probes) out["probes"].push_back(probe_json(probed));
+    for (const Probed& probed : checks->probes) out["probes"].push_back(probe_json(probed));
+    if (const auto& claim = checks->task_hub)
+      out["taskHub"] = {{"verdict", to_string(claim->verdict)},
+                        {"hubs", to_string(claim->hubs)},
+                        {"message", claim->message}};
   }
   print(out.dump(2) + "\n");
   return code;
@@ -113,16 +142,21 @@ int run_validate(const Command& command) {
     print(config::to_text(parsed.issues));
     return exit_bad_input;
   }
-  std::vector<Probed> probes;
-  if (command.probe) probes = probe_endpoints(*parsed.config);
-  const int code = any_failed(probes) ? exit_check_failed : exit_ok;
-  if (command.json) return print_issues_json(parsed, command.probe ? &probes : nullptr, code);
+  Checks checks;
+  if (command.probe) {
+    checks.probes = probe_endpoints(*parsed.config);
+    checks.task_hub = check_task_hub(*parsed.config);
+  }
+  const int code = checks.failed() ? exit_check_failed : exit_ok;
+  if (command.json) return print_issues_json(parsed, command.probe ? &checks : nullptr, code);
   print(config::to_text(parsed.issues));
   print(fmt::format("{}: fine, {} endpoint{}, {} warning{}\n", source_name(command),
                     parsed.config->endpoints.size(),
                     parsed.config->endpoints.size() == 1 ? "" : "s", parsed.issues.size(),
                     parsed.issues.size() == 1 ? "" : "s"));
-  for (const Probed& probed : probes) print(probe_line(probed));
+  for (const Probed& probed : checks.probes) print(probe_line(probed));
+  if (const auto& claim = checks.task_hub)
+    print(fmt::format("task_hub: {}: {}\n", to_string(claim->verdict), claim->message));
   return code;
 }
 

@@ -209,6 +209,8 @@ void add_endpoint_traffic(Families& out, const Picture& picture) {
        &EndpointTraffic::rescues},
       {"unknown_outcomes_total", "Requests without an answer that may have run.",
        &EndpointTraffic::unknown_outcomes},
+      {"key_refusals_total", "Answers 401 to a key that this proxy has for the endpoint.",
+       &EndpointTraffic::key_refusals},
       {"upstream_connects_total", "Connections opened.", &EndpointTraffic::connects},
       {"upstream_connect_failures_total", "Connections that could not be opened.",
        &EndpointTraffic::connect_failures},
@@ -262,6 +264,57 @@ void add_proxy_traffic(Families& out, const Picture& picture) {
   out.counter("unrewritten_bodies_total",
               "Answers with management URLs that were too long or too odd to rewrite.",
               t.unrewritten_bodies);
+  out.counter("instance_look_ups_total", "Instances that had to be asked of the endpoints.",
+              t.look_ups);
+  out.counter("away_polls_total", "Polls answered with the last known status of an away instance.",
+              t.away_polls);
+  out.counter("merged_answers_total", "Lists and purges made from the hubs of all regions.",
+              t.merged_answers);
+  out.counter("lent_keys_total", "Requests that an endpoint's key was put into.", t.lent_keys);
+}
+
+void add_directory_and_desk(Families& out, const DurableView& durable) {
+  const ledger::DirectoryStatus& directory = durable.directory;
+  out.gauge("directory_entries", "Instances whose endpoint is known.",
+            static_cast<double>(directory.entries));
+  out.counter("directory_evicted_total", "Instances forgotten for want of room.",
+              directory.evicted);
+  if (directory.on_disk) {
+    out.counter("directory_dropped_writes_total", "Changes that did not fit the queue to the disk.",
+                directory.dropped_writes);
+    out.gauge("directory_disk_ok", "0 while the disk refuses the instance directory.",
+              number(directory.disk_ok));
+  }
+  out.counter("desk_jobs_total", "Look-ups, lists and purges asked of the endpoints.",
+              durable.desk.asked);
+  out.counter("desk_joined_total", "Requests answered by a look-up that was under way already.",
+              durable.desk.joined);
+  out.counter("desk_overloaded_total", "Look-ups turned away because there were too many.",
+              durable.desk.overloaded);
+  out.counter("desk_expired_total", "Look-ups whose time ran out while they waited for a place.",
+              durable.desk.expired);
+  out.gauge("desk_in_flight", "Look-ups, lists and purges under way.",
+            static_cast<double>(durable.desk.in_flight));
+}
+
+void add_durable(Families& out, const Picture& picture) {
+  const DurableView& durable = picture.durable;
+  add_directory_and_desk(out, durable);
+  if (durable.lease) {
+    out.open(MetricType::Gauge, "app_lease_owner",
+             "1 for the app that is concluded to run the orchestrations, and how surely.");
+    for (const EndpointPicture& endpoint : picture.endpoints)
+      for (const char* sure : {"likely", "certain"})
+        out.add(number(durable.lease->owner == endpoint.name && durable.lease->sure == sure),
+                {{"endpoint", endpoint.name}, {"sure", sure}});
+    out.gauge("app_lease_split",
+              "1 while requests go to one app and orchestrations run at another.",
+              number(durable.lease->split));
+  }
+  if (durable.hub_claim)
+    out.gauge("hub_claim_contradiction",
+              "1 while the endpoints' hubs are not what durable.task_hub says.",
+              number(durable.hub_claim->contradiction));
 }
 
 void add_tally(Families& out, const Picture& picture) {
@@ -311,6 +364,12 @@ std::string_view refusal_name(std::size_t index) {
       return "loop";
     case Refusal::draining:
       return "draining";
+    case Refusal::closed_path:
+      return "closed_path";
+    case Refusal::lease_unsafe:
+      return "lease_unsafe";
+    case Refusal::away:
+      return "away";
     case Refusal::count_:
       break;
   }
@@ -342,6 +401,7 @@ std::vector<MetricFamily> metric_families(const Picture& picture) {
   add_requests(out, picture);
   add_endpoint_traffic(out, picture);
   add_proxy_traffic(out, picture);
+  add_durable(out, picture);
   add_tally(out, picture);
   return out.take();
 }

@@ -23,6 +23,7 @@ void add_counters(EndpointTraffic& sum, const proxy::EndpointCounters& worker) {
   sum.connections += worker.upstream_connections.value();
   sum.idle_connections += worker.idle_upstream_connections.value();
   sum.unknown_outcomes += worker.unknown_outcomes.value();
+  sum.key_refusals += worker.key_refusals.value();
 }
 
 void add_counters(ProxyTraffic& sum, const proxy::WorkerCounters& worker) {
@@ -44,6 +45,10 @@ void add_counters(ProxyTraffic& sum, const proxy::WorkerCounters& worker) {
   sum.best_effort += worker.best_effort.value();
   sum.rewritten_bodies += worker.rewritten_bodies.value();
   sum.unrewritten_bodies += worker.unrewritten_bodies.value();
+  sum.look_ups += worker.look_ups.value();
+  sum.away_polls += worker.away_polls.value();
+  sum.merged_answers += worker.merged_answers.value();
+  sum.lent_keys += worker.lent_keys.value();
   for (std::size_t i = 0; i < sum.refusals.size(); ++i)
     sum.refusals[i] += worker.refusals[i].value();
 }

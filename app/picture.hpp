@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "config/config.hpp"
+#include "desk/hub_desk.hpp"
 #include "health/status.hpp"
+#include "ledger/instance_directory.hpp"
 #include "proxy/counters.hpp"
 
 namespace app {
@@ -22,7 +24,7 @@ using WallTime = std::chrono::system_clock::time_point;
 struct Event {
   std::uint64_t sequence = 0;
   WallTime at{};
-  std::string kind;      // health, routing, command, reload, alert, lifecycle
+  std::string kind;      // health, routing, command, reload, alert, lifecycle, durable
   std::string level;     // info, warning, alert
   std::string endpoint;  // "" when it concerns the profile
   std::string from, to;
@@ -48,6 +50,7 @@ struct EndpointTraffic {
   std::uint64_t in_flight = 0, connections = 0, idle_connections = 0;
   std::array<std::uint64_t, 5> starts{};
   std::uint64_t unknown_outcomes = 0;
+  std::uint64_t key_refusals = 0;
 };
 
 // Sums of the workers' counters that belong to no endpoint.
@@ -57,6 +60,7 @@ struct ProxyTraffic {
   std::uint64_t tls_handshakes = 0, tls_failures = 0, bytes_in = 0, bytes_out = 0;
   std::uint64_t sticky_hits = 0, sticky_misses = 0, best_effort = 0;
   std::uint64_t rewritten_bodies = 0, unrewritten_bodies = 0;
+  std::uint64_t look_ups = 0, away_polls = 0, merged_answers = 0, lent_keys = 0;
   std::array<std::uint64_t, static_cast<std::size_t>(proxy::Refusal::count_)> refusals{};
 };
 
@@ -142,6 +146,40 @@ struct FailbackPicture {
   double wait_s = 0;              // healthy_for with the flap penalty
 };
 
+struct LeaseView {                   // of a shared hub
+  std::optional<std::string> owner;  // the app that runs the orchestrations; nothing: not known
+  std::string sure;                  // unknown, likely, certain
+  WallTime since{};
+  std::string why;
+  std::optional<std::string> http;  // where requests go
+  bool split = false;               // two different apps, both known
+  bool makeprimary_safe = false;
+  std::string makeprimary_why;
+  std::string follow;      // ask, auto, never
+  std::string suggested;   // an endpoint that makeprimary should be sent to, or ""
+  std::string suggestion;  // why and how
+  std::string text;        // "orchestrations run at neu (likely), HTTP at weu"
+};
+
+struct ClaimView {      // what came of the check of durable.task_hub
+  std::string verdict;  // ok, contradiction, cannot_tell
+  std::string hubs;     // what was seen: unknown, shared, separate
+  std::string message;
+  std::string text;  // the message as a line of its own
+  bool contradiction = false;
+  WallTime checked_at{};
+};
+
+struct DurableView {
+  std::string task_hub;
+  int time_scale = 1;
+  ledger::DirectoryStatus directory;
+  std::string directory_path;
+  desk::DeskCounts desk;
+  std::optional<ClaimView> hub_claim;
+  std::optional<LeaseView> lease;
+};
+
 struct Picture {
   std::string version;
   std::string profile;
@@ -163,6 +201,7 @@ struct Picture {
   std::vector<EndpointPicture> endpoints;
   std::size_t sticky_clients = 0, sticky_capacity = 0;
   std::size_t workers = 0;
+  DurableView durable;
   ProxyTraffic traffic;
   Tally tally;
   std::vector<Alert> alerts;

@@ -1,10 +1,13 @@
 // The App itself: see app.hpp for what it is. Declared apart so that the operator's commands have a
-// file of their own; included by app.cpp and app_commands.cpp alone. Control thread only.
+// file of their own; included by app.cpp, app_commands.cpp and app_durable.cpp alone. Control
+// thread only.
 #pragma once
 
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,12 +16,17 @@
 
 #include "app/admin.hpp"
 #include "app/app.hpp"
+#include "app/claim_watch.hpp"
 #include "app/endpoint_registry.hpp"
 #include "app/event_log.hpp"
 #include "app/evidence_inbox.hpp"
 #include "app/history.hpp"
+#include "app/lease_watch.hpp"
 #include "app/picture.hpp"
+#include "app/rise_watch.hpp"
+#include "desk/hub_desk.hpp"
 #include "health/health_board.hpp"
+#include "ledger/instance_directory.hpp"
 #include "proxy/data_plane.hpp"
 #include "routing/router.hpp"
 #include "routing/stickiness.hpp"
@@ -50,19 +58,33 @@ class App {
   // what follows
   void apply(EndpointRegistry::Proposal proposal, std::shared_ptr<const config::Config> config);
   void publish();
+  void publish_snapshot();
   void arm_router_timer();
   void tick();
   void update_serving();
   void update_alerts();
   void take_records();
+  std::vector<Alert> conditions();
+  void check_hub_claim(const std::vector<health::EndpointHealth>& endpoints);
+
+  // the app lease
+  void watch_lease();
+  void send_makeprimary(health::EndpointId id, const std::string& who,
+                        std::function<void(ActionResult)> done);
+  ActionResult makeprimary_answered(health::EndpointId id, const std::string& who,
+                                    const desk::MakePrimaryResult& result);
+  void makeprimary(const std::string& name, std::function<void(ActionResult)> done);
 
   // operator
+  boost::asio::awaitable<transport::ServerResponse> serve_admin(transport::ServerRequest request);
   ActionResult act(Action action, const std::string& endpoint, std::optional<config::Millis> time);
   ActionResult act_on_endpoint(Action action, const std::string& name);
+  ActionResult unknown_endpoint(const std::string& name) const;
   ActionResult reload();
   ActionResult reload_failed(const std::string& problem);
   ActionResult accept_reload(config::Config next, const std::string& text);
   Picture picture();
+  DurableView durable_view() const;
 
   void begin_drain();
   void finish();
@@ -79,12 +101,19 @@ class App {
   routing::Router router_;
   EvidenceInbox inbox_;
   health::HealthBoard board_;
+  const ledger::DirectoryOptions directory_settings_;  // as opened; a reload changes nothing
+  ledger::InstanceDirectory directory_;
+  desk::HubDesk desk_;
+  LeaseWatch lease_;
+  ClaimWatch claim_;
+  RiseWatch key_refusals_{std::chrono::seconds{60}};
   proxy::DataPlane data_plane_;
   std::optional<AdminApi> admin_;
   std::optional<transport::HttpServer> admin_server_;
 
   boost::asio::signal_set signals_{io_};
-  boost::asio::steady_timer router_timer_{io_}, tick_timer_{io_}, ready_timer_{io_};
+  boost::asio::steady_timer router_timer_{io_}, tick_timer_{io_}, ready_timer_{io_},
+      lease_timer_{io_};
 
   WallTime started_ = std::chrono::system_clock::now();
   std::string config_hash_;
@@ -95,7 +124,9 @@ class App {
   proxy::Snapshot base_;  // what every snapshot of this configuration shares: all but the table
   std::uint64_t generation_ = 0, published_generation_ = 0, published_version_ = 0;
   std::uint64_t ticks_ = 0;
-  bool configuring_ = false;  // several changes become one snapshot
+  desk::SharedPicture desk_picture_;  // of the published snapshot
+  bool configuring_ = false;          // several changes become one snapshot
+  bool making_primary_ = false;       // a makeprimary of ours is under way
   bool ready_ = false, draining_ = false;
 };
 

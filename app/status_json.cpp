@@ -127,6 +127,59 @@ Json alerts_json(const std::vector<Alert>& alerts) {
   return out;
 }
 
+Json text_or_null(const std::string& text) {
+  return text.empty() ? Json(nullptr) : Json(text);
+}
+
+Json directory_json(const DurableView& d) {
+  return {{"entries", d.directory.entries},
+          {"onDisk", d.directory.on_disk},
+          {"path", text_or_null(d.directory_path)},
+          {"diskOk", d.directory.disk_ok},
+          {"message", text_or_null(d.directory.disk_message)},
+          {"evicted", d.directory.evicted},
+          {"written", d.directory.written},
+          {"droppedWrites", d.directory.dropped_writes}};
+}
+
+Json claim_json(const std::optional<ClaimView>& claim) {
+  if (!claim) return nullptr;
+  return {{"verdict", claim->verdict},
+          {"hubs", claim->hubs},
+          {"message", claim->message},
+          {"text", claim->text},
+          {"checkedAt", rfc3339(claim->checked_at)}};
+}
+
+Json lease_json(const std::optional<LeaseView>& lease) {
+  if (!lease) return nullptr;
+  return {{"owner", or_null(lease->owner)},
+          {"sure", lease->sure},
+          {"since", rfc3339(lease->since)},
+          {"why", lease->why},
+          {"http", or_null(lease->http)},
+          {"split", lease->split},
+          {"makeprimarySafe", lease->makeprimary_safe},
+          {"makeprimaryWhy", lease->makeprimary_why},
+          {"follow", lease->follow},
+          {"text", lease->text}};
+}
+
+Json durable_json(const DurableView& d) {
+  return {{"taskHub", d.task_hub},
+          {"timeScale", d.time_scale},
+          {"directory", directory_json(d)},
+          {"desk",
+           {{"jobs", d.desk.asked},
+            {"joined", d.desk.joined},
+            {"overloaded", d.desk.overloaded},
+            {"expired", d.desk.expired},
+            {"inFlight", d.desk.in_flight},
+            {"queued", d.desk.queued}}},
+          {"hubClaim", claim_json(d.hub_claim)},
+          {"lease", lease_json(d.lease)}};
+}
+
 Json requests_json(const ProxyTraffic& t) {
   Json refused = Json::object();
   for (std::size_t i = 0; i < t.refusals.size(); ++i)
@@ -178,6 +231,7 @@ Json status_json(const Picture& p) {
   out["sticky"] = {{"clients", p.sticky_clients}, {"capacity", p.sticky_capacity}};
   out["connections"] = connections_json(p);
   out["requests"] = requests_json(p.traffic);
+  out["durable"] = durable_json(p.durable);
   out["config"] = {{"source", p.config_source},
                    {"hash", p.config_hash},
                    {"generation", p.config_generation},

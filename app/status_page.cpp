@@ -22,7 +22,7 @@ th { font-weight: 600; opacity: .7; }
 time, .faint { opacity: .7; font-variant-numeric: tabular-nums; }
 </style></head><body>
 <h1>Understudy <span class="faint" id="profile"></span></h1>
-<p id="active">loading</p><p id="waiting"></p><ul id="alerts"></ul><p id="lost" hidden>The proxy does not answer.</p>
+<p id="active">loading</p><p id="waiting"></p><p id="durable"></p><ul id="alerts"></ul><p id="lost" hidden>The proxy does not answer.</p>
 <table><thead><tr><th>Endpoint</th><th>Priority</th><th>Status</th><th>Rotation</th><th>Since</th><th>Last probe</th>
 <th>In flight</th><th>Sticky</th><th>URL</th></tr></thead><tbody id="endpoints"></tbody></table>
 <h2>Last times</h2><p id="times"></p>
@@ -43,6 +43,8 @@ function show(s) {
   $("waiting").textContent = [s.hold && (s.hold.until ? `Hold until ${s.hold.until}.` : "Hold until released."),
     s.failback.waitingFor && `Failback to ${s.failback.waitingFor} ${s.failback.until ? "at " + s.failback.until.slice(11, 19) + " UTC if it stays online" : "waits for a command"}.`,
     s.draining && "The proxy is shutting down."].filter(Boolean).join(" ");
+  const lease = s.durable.lease, claim = s.durable.hubClaim;
+  $("durable").textContent = [lease && `${lease.text} (${lease.why}).`, claim && `${claim.text}.`].filter(Boolean).join(" ");
   $("alerts").replaceChildren(...s.alerts.map(a => make("li", `${a.kind}: ${a.text}`)));
   $("endpoints").replaceChildren(...s.endpoints.map(e => row([
     make(e.active ? "th" : "td", e.name), String(e.priority), make("td", e.statusText + (e.disagreement ? ", " + e.disagreement : ""), e.monitorStatus),

@@ -68,7 +68,7 @@ std::string probe_text(const Json& status, const Json& endpoint) {
 
 // Columns padded to their widest cell; colour is put on after padding, so that it counts nothing.
 struct Cell {
-  Cell(std::string text_in, Colour colour_in = Colour::none)
+  explicit Cell(std::string text_in, Colour colour_in = Colour::none)
       : text{std::move(text_in)}, colour{colour_in} {}
   std::string text;
   Colour colour;
@@ -95,7 +95,7 @@ std::string table(const std::vector<std::vector<Cell>>& rows, bool colours) {
 
 std::string endpoint_table(const Json& status, bool colours) {
   std::vector<std::vector<Cell>> rows;
-  rows.push_back({});
+  rows.emplace_back();
   for (const char* title : {" ", "ENDPOINT", "PRIORITY", "STATUS", "ROTATION", "FOR", "LAST PROBE",
                             "IN FLIGHT", "STICKY", "URL"})
     rows.back().emplace_back(title, Colour::faint);
@@ -103,16 +103,17 @@ std::string endpoint_table(const Json& status, bool colours) {
     const bool active = e.value("active", false);
     std::string rotation = text_at(e, "rotation");
     if (e.value("draining", false)) rotation = "draining";
-    rows.push_back({{active ? "*" : " ", Colour::strong},
-                    {text_at(e, "name"), active ? Colour::strong : Colour::none},
-                    {fmt::format("{}", number_at(e, "priority"))},
-                    {text_at(e, "statusText"), colour_of(text_at(e, "monitorStatus"))},
-                    {rotation},
-                    {age(status, text_at(e, "since"))},
-                    {probe_text(status, e)},
-                    {fmt::format("{}", number_at(e, "inFlight"))},
-                    {fmt::format("{}", number_at(e, "stickyClients"))},
-                    {text_at(e, "url")}});
+    std::vector<Cell>& row = rows.emplace_back();
+    row.emplace_back(active ? "*" : " ", Colour::strong);
+    row.emplace_back(text_at(e, "name"), active ? Colour::strong : Colour::none);
+    row.emplace_back(fmt::format("{}", number_at(e, "priority")));
+    row.emplace_back(text_at(e, "statusText"), colour_of(text_at(e, "monitorStatus")));
+    row.emplace_back(rotation);
+    row.emplace_back(age(status, text_at(e, "since")));
+    row.emplace_back(probe_text(status, e));
+    row.emplace_back(fmt::format("{}", number_at(e, "inFlight")));
+    row.emplace_back(fmt::format("{}", number_at(e, "stickyClients")));
+    row.emplace_back(text_at(e, "url"));
   }
   return table(rows, colours);
 }
@@ -146,6 +147,22 @@ std::string waiting_text(const Json& status) {
                : fmt::format("failback: to {} at {} UTC if it stays online\n", waiting,
                              clock_time(until));
   }
+  return out;
+}
+
+// A line each for what there is to know about Durable Functions.
+std::string durable_text(const Json& status, bool colours) {
+  std::string out;
+  const Json& durable = status.at("durable");
+  if (const Json& lease = durable.at("lease"); lease.is_object())
+    out += paint(text_at(lease, "text"),
+                 lease.value("split", false) ? Colour::doubtful : Colour::none, colours) +
+           fmt::format(" ({})\n", text_at(lease, "why"));
+  if (const Json& claim = durable.at("hubClaim"); claim.is_object())
+    out +=
+        paint(text_at(claim, "text"),
+              text_at(claim, "verdict") == "contradiction" ? Colour::bad : Colour::none, colours) +
+        "\n";
   return out;
 }
 
@@ -193,7 +210,7 @@ std::string status_text(const Json& status, bool colours) {
                       : "active: " + paint(name, Colour::strong, colours);
   out += fmt::format(" for {} ({})\n", age(status, text_at(active, "since")),
                      text_at(active, "text", text_at(active, "why").c_str()));
-  out += waiting_text(status);
+  out += waiting_text(status) + durable_text(status, colours);
   out += "\n" + endpoint_table(status, colours);
   for (const Json& e : status.at("endpoints"))
     if (const std::string odd = text_at(e, "disagreement"); !odd.empty())

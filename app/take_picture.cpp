@@ -178,6 +178,31 @@ std::vector<Alert> alert_conditions(const config::Config& config,
   return out;
 }
 
+std::vector<Alert> durable_alerts(const DurableView& durable,
+                                  const std::vector<std::string>& refusing) {
+  std::vector<Alert> out;
+  const ledger::DirectoryStatus& directory = durable.directory;
+  if (directory.on_disk && !directory.disk_ok)
+    out.push_back({"directory_disk",
+                   "",
+                   fmt::format("the instance directory is kept in memory only: {}; what is not "
+                               "written is asked of the endpoints after a restart",
+                               directory.disk_message),
+                   {}});
+  if (durable.hub_claim && durable.hub_claim->contradiction)
+    out.push_back({"hub_claim", "", durable.hub_claim->text, {}});
+  if (durable.lease && !durable.lease->suggestion.empty())
+    out.push_back({"work_elsewhere", durable.lease->suggested, durable.lease->suggestion, {}});
+  for (const std::string& name : refusing)
+    out.push_back({"endpoint_key_refused",
+                   name,
+                   fmt::format("{} answers 401 to the key that this proxy has for it: correct "
+                               "`keys` of the endpoint; `understudy keys diff` compares the apps'",
+                               name),
+                   {}});
+  return out;
+}
+
 Picture take_picture(const PictureSources& from) {
   const Clocks clocks;
   Picture out;
@@ -191,6 +216,7 @@ Picture take_picture(const PictureSources& from) {
   out.draining = from.draining;
   out.workers = from.data_plane.workers();
   out.bounds = bounds_of(from.config);
+  out.durable = from.durable;
   add_routing(out, from, clocks);
 
   const std::vector<EndpointHealth> health = from.board.snapshot();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <string>
 #include <vector>
 
 #include "app/endpoint_registry.hpp"
@@ -28,6 +29,7 @@ struct PictureSources {
   const routing::StickyTable& sticky;
   const History& history;
   const std::map<health::EndpointId, ProbeTally>& probes;
+  DurableView durable;
 };
 
 Picture take_picture(const PictureSources& sources);
@@ -41,6 +43,10 @@ std::string_view profile_status(const std::vector<health::EndpointHealth>& endpo
 std::vector<Alert> alert_conditions(const config::Config& config,
                                     const std::vector<health::EndpointHealth>& endpoints,
                                     const routing::RoutingTable& table);
+// The same for what concerns Durable Functions; `refusing` names the endpoints that refused our
+// key.
+std::vector<Alert> durable_alerts(const DurableView& durable,
+                                  const std::vector<std::string>& refusing);
 
 std::string address_text(const config::SocketAddress& address);  // "127.0.0.1:80", "[::1]:80"
 

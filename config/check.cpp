@@ -151,12 +151,23 @@ void check_durable(const Config& config, Findings& findings) {
         !findings.refused(path + ".route"))
       findings.error(path, "", "has no route", "write \"route\": \"POST /api/...\"");
   }
+  if (config.durable.status_tokens && config.clients.keys.empty() &&
+      !findings.refused("clients.keys"))
+    findings.error("durable.status_tokens", "", "has nothing to sign tokens with",
+                   "set clients.keys: the tokens are derived from them");
   if (findings.refused("durable.task_hub") || findings.refused("durable")) return;
+  if (config.durable.merged_purge && config.durable.task_hub != TaskHub::per_region)
+    findings.warn("durable.merged_purge", "", "has no effect without a hub per region",
+                  "remove it: one hub is purged as a whole anyway");
   if (!findings.wrote("durable.task_hub"))
     findings.warn("", "", "starts are not protected: set durable.task_hub",
                   "to shared, per_region or geo_replicated, or to none when no Durable Functions "
                   "are behind this proxy");
   if (config.durable.task_hub != TaskHub::per_region) return;
+  for (std::size_t i = 0; i < config.endpoints.size(); ++i)
+    if (config.endpoints[i].auth == AuthMode::keys && config.endpoints[i].keys.durable.empty())
+      findings.warn(endpoint_path(i), "", "has no keys.durable",
+                    "without it instances can be looked for there only with a client's own key");
   for (const Endpoint& endpoint : config.endpoints) {
     const Millis detect = compute_times(config, endpoint).detect_frozen;
     if (detect >= 30s) continue;

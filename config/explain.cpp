@@ -146,7 +146,7 @@ std::string probe_summary(const Endpoint& endpoint) {
   const ProbePolicy& probe = endpoint.probe;
   if (probe.protocol == Protocol::tcp)
     return "TCP connect to port " + std::to_string(probe.port) + "; proves only that it listens";
-  const std::string question = probe.method + " " + printable_url(probe.path);
+  std::string question = probe.method + " " + printable_url(probe.path);
   if (probe.durable) return question + " (Durable probe; proves host and task hub)";
   if (probe.host_only) return question + " (proves only the host)";
   return question;

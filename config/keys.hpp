@@ -66,9 +66,9 @@ void endpoint(V& v, Endpoint& endpoint) {
   v.word("peer", endpoint.peer);
   v.word("auth", endpoint.auth);
   v.group("keys", [&](V& w) {
-    w.later().secret("function", endpoint.keys.function);
+    w.secret("function", endpoint.keys.function);
     w.secret("durable", endpoint.keys.durable);
-    w.later().secret("admin", endpoint.keys.admin);
+    w.secret("admin", endpoint.keys.admin);
   });
   v.word("host", endpoint.host);
   v.text("host_value", endpoint.host_value, check_host_value);
@@ -78,8 +78,8 @@ void endpoint(V& v, Endpoint& endpoint) {
     w.file("certificate", endpoint.tls.certificate);
     w.file("key", endpoint.tls.key);
   });
-  v.later().text("task_hub_name", endpoint.task_hub_name, check_label);
-  v.later().text("connection", endpoint.connection, check_label);
+  v.text("task_hub_name", endpoint.task_hub_name, check_label);
+  v.text("connection", endpoint.connection, check_label);
   v.secret_header("secret_header", endpoint.secret_header);
   v.group("probe", [&](V& w) { probe(w, endpoint.probe_overrides); });
 }
@@ -101,21 +101,21 @@ template <class V>
 void ledger(V& v, Ledger& ledger) {
   v.word("mode", ledger.mode);
   v.file("path", ledger.path);
-  v.size("max_body", ledger.max_body, 0, 64 * mib);
-  v.time("answer_after", ledger.answer_after, 100ms, an_hour);
-  v.time("settle_after", ledger.settle_after, 100ms, an_hour);
-  v.time("give_up_after", ledger.give_up_after, 1s, ten_years);
-  v.word("give_up", ledger.give_up);
-  v.number("max_waiting", ledger.max_waiting, 1, 10'000'000);
-  v.time("max_wait", ledger.max_wait, 1s, ten_years);
-  v.number("max_doubtful", ledger.max_doubtful, 1, 1'000'000);
-  v.time("retention", ledger.retention, a_minute, ten_years);
-  v.size("max_size", ledger.max_size, 1 * mib, 1024 * gib);
-  v.flag("store_body", ledger.store_body);
-  v.flag("queue_starts", ledger.queue_starts);
-  v.word("same_id_elsewhere", ledger.same_id_elsewhere);
-  v.time("loss_window", ledger.loss_window, no_wait, ten_years);
-  v.time("hub_clock_skew", ledger.hub_clock_skew, no_wait, an_hour);
+  v.later().size("max_body", ledger.max_body, 0, 64 * mib);
+  v.later().time("answer_after", ledger.answer_after, 100ms, an_hour);
+  v.later().time("settle_after", ledger.settle_after, 100ms, an_hour);
+  v.later().time("give_up_after", ledger.give_up_after, 1s, ten_years);
+  v.later().word("give_up", ledger.give_up);
+  v.later().number("max_waiting", ledger.max_waiting, 1, 10'000'000);
+  v.later().time("max_wait", ledger.max_wait, 1s, ten_years);
+  v.later().number("max_doubtful", ledger.max_doubtful, 1, 1'000'000);
+  v.later().time("retention", ledger.retention, a_minute, ten_years);
+  v.later().size("max_size", ledger.max_size, 1 * mib, 1024 * gib);
+  v.later().flag("store_body", ledger.store_body);
+  v.later().flag("queue_starts", ledger.queue_starts);
+  v.later().word("same_id_elsewhere", ledger.same_id_elsewhere);
+  v.later().time("loss_window", ledger.loss_window, no_wait, ten_years);
+  v.later().time("hub_clock_skew", ledger.hub_clock_skew, no_wait, an_hour);
 }
 
 template <class V>
@@ -127,19 +127,19 @@ void durable(V& v, Durable& durable) {
     w.word("via", route.via);
     w.flag("store_body", route.store_body);
   });
-  v.later().word("away_polls", durable.away_polls);
+  v.word("away_polls", durable.away_polls);
   v.later().word("duplicate_status", durable.duplicate_status);
-  v.later().flag("merged_purge", durable.merged_purge);
+  v.flag("merged_purge", durable.merged_purge);
   v.size("rewrite_limit", durable.rewrite_limit, 1 * kib, 64 * mib);
-  v.later().texts("open_webhooks", durable.open_webhooks, check_webhook);
+  v.texts("open_webhooks", durable.open_webhooks, check_webhook);
   v.later().time("hub_retention", durable.hub_retention, a_minute, ten_years);
-  v.later().flag("status_tokens", durable.status_tokens);
-  v.later().group("lease", [&](V& w) { w.word("follow", durable.lease_follow); });
-  v.later().group("directory", [&](V& w) {
+  v.flag("status_tokens", durable.status_tokens);
+  v.group("lease", [&](V& w) { w.word("follow", durable.lease_follow); });
+  v.group("directory", [&](V& w) {
     w.number("max_entries", durable.directory_max_entries, 1, 1'000'000'000);
     w.time("retention", durable.directory_retention, a_minute, ten_years);
   });
-  v.later().group("ledger", [&](V& w) { ledger(w, durable.ledger); });
+  v.group("ledger", [&](V& w) { ledger(w, durable.ledger); });
 }
 
 template <class V>
@@ -164,8 +164,8 @@ void top(V& v, Config& config) {
            [](const std::string& origin) { return origin; });
   v.texts("trusted_proxies", config.trusted_proxies, parse_block);
   v.group("clients", [&](V& w) {
-    w.later().secrets("keys", config.clients.keys);
-    w.later().flag("anonymous", config.clients.anonymous);
+    w.secrets("keys", config.clients.keys);
+    w.flag("anonymous", config.clients.anonymous);
   });
   v.group("admin", [&](V& w) {
     w.parsed("address", config.admin.address, parse_listen_address,

@@ -141,15 +141,15 @@ std::optional<Problem> check_host_name(std::string_view text) {
 }
 
 std::optional<Problem> check_webhook(std::string_view text) {
-  constexpr std::string_view prefix = "/runtime/webhooks/";
   if (auto problem = check_path(text)) return problem;
-  if (!lower(text).starts_with(prefix) || text.size() == prefix.size())
-    return Problem{"is not a webhook", "write it like \"/runtime/webhooks/eventgrid\""};
-  return std::nullopt;
+  for (const std::string_view prefix : {"/runtime/webhooks/", "/admin/"})
+    if (lower(text).starts_with(prefix) && text.size() > prefix.size()) return std::nullopt;
+  return Problem{"is neither a webhook nor below /admin",
+                 "write it like \"/runtime/webhooks/eventgrid\" or \"/admin/host/ping\""};
 }
 
 std::optional<Problem> parse_status_range(std::string_view text, StatusRange& range) {
-  const Problem problem{"is not a range of statuses", "write 200, or \"200-299\" for a range"};
+  Problem problem{"is not a range of statuses", "write 200, or \"200-299\" for a range"};
   StatusRange result;
   const char* const end = text.data() + text.size();
   const auto [dash, first] = std::from_chars(text.data(), end, result.min);

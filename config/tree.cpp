@@ -329,7 +329,6 @@ const char* name_of(Node::Kind kind) {
     case Node::Kind::boolean:
       return "true or false";
     case Node::Kind::integer:
-      return "a number";
     case Node::Kind::decimal:
       return "a number";
     case Node::Kind::text:

@@ -102,7 +102,7 @@ std::optional<Problem> parse_size(std::string_view text, std::uint64_t& value) {
 
 std::optional<Problem> parse_rate(std::string_view text, std::uint64_t& value) {
   constexpr std::string_view suffix = "/s";
-  const Problem usual{"is not a rate", "write it like \"240B/s\""};
+  Problem usual{"is not a rate", "write it like \"240B/s\""};
   if (!text.ends_with(suffix)) return usual;
   text.remove_suffix(suffix.size());
   if (parse_size(text, value)) return usual;

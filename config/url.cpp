@@ -156,9 +156,7 @@ std::optional<Problem> parse_origin(std::string_view text, std::string& origin) 
     problem->hint = "write it like \"https://orders.example.com\"";
     return problem;
   }
-  if (!url.base_path.empty())
-    return Problem{"has a path", "write only the origin, \"" + url.origin() + "\""};
-  origin = url.origin();
+  origin = url.origin() + url.base_path;  // a path: what a gateway in front of us takes off
   return std::nullopt;
 }
 
@@ -203,8 +201,8 @@ std::optional<Problem> parse_block(std::string_view text) {
 }
 
 std::optional<Problem> parse_server(std::string_view text) {
-  const Problem problem{"is not the address of a DNS server",
-                        "write it like \"10.0.0.2\" or \"10.0.0.2:53\""};
+  Problem problem{"is not the address of a DNS server",
+                  "write it like \"10.0.0.2\" or \"10.0.0.2:53\""};
   if (is_ipv4(text) || is_ipv6(text)) return std::nullopt;
   Address address;
   if (text.starts_with("localhost") || parse_listen_address(text, address) || address.port == 0)

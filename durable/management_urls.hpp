@@ -1,43 +1,65 @@
-// Moves the management URLs in an app's answers to the public origin. Pure text: only the origin
-// of a URL is replaced and every other byte stays as it was, because the URLs hold placeholders
-// ({eventName}, {text}, {{text}}) that no URL or JSON library would hand back unchanged.
+// Moves the management URLs in an app's answers to the public origin, and takes the app's key out
+// of them. Pure text: only the origin (with a path prefix) and the `code` parameter of a URL are
+// replaced and every other byte stays as it was, because the URLs hold placeholders ({eventName},
+// {text}, {{text}}) that no URL or JSON library would hand back unchanged.
 // Any thread.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "config/config.hpp"
+#include "durable/origins.hpp"
+#include "durable/payload_scanner.hpp"
 
 namespace durable {
 
-struct Origin {  // scheme://host:port of an endpoint
-  bool tls = false;
-  std::string host;  // lower case, IPv6 without brackets
-  std::uint16_t port = 0;
-  bool operator==(const Origin&) const = default;
+class StatusTokens;
+
+// How the URLs of one answer are changed. A URL is ours when it is on one of `origins` or on the
+// public origin itself (an app that trusts forwarded headers writes that), or relative.
+struct UrlRewrite {
+  std::span<const Origin> origins = {};   // see endpoint_origins()
+  std::string_view public_origin = {};    // scheme://authority[/prefix]; empty: leave origins
+  std::string_view endpoint_prefix = {};  // base path of the answering endpoint's URL: taken off
+                                          // the front of the path, where it is there
+  bool replace_code = false;              // whether `code` parameters are touched at all
+  std::string_view code = {};             // the key to show instead, in plain text (it is percent-
+                                          // encoded here); empty: none
+  const StatusTokens* tokens = nullptr;   // a token is shown instead of `code` in Durable URLs of
+                                          // `instance_id` and of the instance that the payload's
+                                          // own statusQueryGetUri names; of no other, or an app
+                                          // that echoes or redirects would give tokens away
+  std::string_view instance_id = {};      // canonical id, known from the request or its answer
+  std::span<const std::string_view> secrets = {};  // keys of the endpoints, in plain text: with
+                                                   // replace_code a `code` of such a value is
+                                                   // replaced on any host's URL
 };
 
-// "https://host[:port]", anything after it ignored; nullopt when it is no such thing.
-std::optional<Origin> parse_origin(std::string_view text);
+struct Payload {
+  std::string instance_id;  // value of the top-level key "id" (any case), decoded; empty: none
+  std::string url_id;       // segment behind /instances/ in statusQueryGetUri, as the URL has it
+                            // (see canonical_id)
+  std::string body;         // rewritten; empty: nothing was to be changed
+};
 
-// What the endpoints may call themselves: each one's origin under both schemes (an app behind a
-// TLS terminator often says http), and under its explicit Host value when it has one.
-std::vector<Origin> endpoint_origins(const config::Config& config);
+// A check-status payload (identity coding), its URLs rewritten in every string value; nullopt when
+// the text is no JSON object with a key statusQueryGetUri (any case) at its top level.
+// In a payload every `code` of a URL that is ours is replaced, or removed when there is none to
+// show; a URL below a Durable base path that has no code gets the one to show.
+std::optional<Payload> read_payload(std::string_view body, const UrlRewrite& rewrite);
 
-// The body (identity coding) with the origins of its URLs replaced, or nullopt when nothing is to
-// be changed: it is no JSON object with a key statusQueryGetUri (in any letter case), or none of
-// its string values begins with one of the origins.
-std::optional<std::string> rewrite_management_urls(std::string_view body,
-                                                   std::span<const Origin> origins,
-                                                   std::string_view public_origin);
+// The same for a Location field: absolute URLs, //authority and /path references. Outside of the
+// Durable base paths a `code` stays unless it is one of `secrets`: it may be OAuth's.
+// nullopt: leave the field as it is.
+std::optional<std::string> rewrite_location(std::string_view value, const UrlRewrite& rewrite);
 
-// The same for a Location field: absolute URLs and //authority references; nullopt: leave as is.
-std::optional<std::string> rewrite_location(std::string_view value, std::span<const Origin> origins,
-                                            std::string_view public_origin);
+// The canonical id behind /instances/ in a URL or path; empty: it names none.
+std::string instance_in_url(std::string_view url);
+
+// Whether one of the secrets stands in the text: as it is, percent-encoded or with JSON escapes.
+// For a last look at what leaves.
+bool contains_any(std::string_view text, std::span<const std::string_view> secrets);
 
 }  // namespace durable

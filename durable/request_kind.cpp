@@ -3,20 +3,10 @@
 #include <array>
 #include <cstddef>
 
+#include "durable/text.hpp"
+
 namespace durable {
 namespace {
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-// `word` is lower case already.
-bool same(std::string_view text, std::string_view word) {
-  if (text.size() != word.size()) return false;
-  for (std::size_t i = 0; i < text.size(); ++i)
-    if (lower(text[i]) != word[i]) return false;
-  return true;
-}
 
 bool same_any_case(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
@@ -27,7 +17,8 @@ bool same_any_case(std::string_view a, std::string_view b) {
 
 // Takes whole segments off the front: "/admin" is one of "/admin/x" and "/Admin", not of "/adminx".
 bool take_prefix(std::string_view& path, std::string_view prefix) {
-  if (path.size() < prefix.size() || !same(path.substr(0, prefix.size()), prefix)) return false;
+  if (path.size() < prefix.size() || !same_word(path.substr(0, prefix.size()), prefix))
+    return false;
   if (path.size() > prefix.size() && path[prefix.size()] != '/') return false;
   path.remove_prefix(prefix.size());
   return true;
@@ -63,17 +54,11 @@ Area literal_area(std::string_view& path) {
   return Area::durable;
 }
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  c = lower(c);
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 // Whether a peer that decodes and tidies paths could see another path than we do.
 bool may_be_disguised(std::string_view path) {
   char before = 0;
   for (const char c : path) {
-    if (c == '%' || c == '\\' || (before == '/' && (c == '.' || c == '/'))) return true;
+    if (c == '%' || c == '\\' || c == ';' || (before == '/' && (c == '.' || c == '/'))) return true;
     before = c;
   }
   return false;
@@ -84,6 +69,7 @@ bool may_be_disguised(std::string_view path) {
 class Tidied {
  public:
   explicit Tidied(std::string_view path) {
+    bool parameters = false;
     for (std::size_t i = 0; i < path.size(); ++i) {
       char c = path[i];
       if (c == '%' && i + 2 < path.size() && hex_value(path[i + 1]) >= 0 &&
@@ -93,6 +79,9 @@ class Tidied {
       }
       if (c == '/' || c == '\\') {
         end_segment();
+        parameters = false;
+      } else if (c == ';' || parameters) {  // "/admin;x=1": some hosts drop these
+        parameters = true;
       } else {
         if (length_ < text_.size()) text_[length_] = lower(c);
         ++length_;
@@ -168,11 +157,11 @@ void set(Classified& out, RequestKind kind, Route route) {
 }
 
 Route instance_action(std::string_view action) {
-  if (same(action, "terminate")) return Route::terminate;
-  if (same(action, "suspend")) return Route::suspend;
-  if (same(action, "resume")) return Route::resume;
-  if (same(action, "rewind")) return Route::rewind;
-  if (same(action, "restart")) return Route::restart;
+  if (same_word(action, "terminate")) return Route::terminate;
+  if (same_word(action, "suspend")) return Route::suspend;
+  if (same_word(action, "resume")) return Route::resume;
+  if (same_word(action, "rewind")) return Route::rewind;
+  if (same_word(action, "restart")) return Route::restart;
   return Route::none;
 }
 
@@ -198,7 +187,7 @@ void classify_instances(std::string_view method, const Segments& s, Classified& 
     if (method == "DELETE") out.route = Route::purge_instance;
   } else if (method == "POST" && s.count == 3) {
     out.route = instance_action(s.items[2]);
-  } else if (method == "POST" && s.count == 4 && same(s.items[2], "raiseevent")) {
+  } else if (method == "POST" && s.count == 4 && same_word(s.items[2], "raiseevent")) {
     out.route = Route::raise_event;
     out.event = s.items[3];
   }
@@ -228,13 +217,13 @@ void classify_durable(std::string_view method, std::string_view rest, Classified
   if (head.find('%') != std::string_view::npos) {  // a decoding host could see any route here
     out.kind = RequestKind::other_webhook;
     out.disguised = true;
-  } else if (same(head, "instances")) {
+  } else if (same_word(head, "instances")) {
     classify_instances(method, segments, out);
-  } else if (same(head, "orchestrators")) {
+  } else if (same_word(head, "orchestrators")) {
     classify_orchestrators(method, segments, out);
-  } else if (same(head, "entities")) {
+  } else if (same_word(head, "entities")) {
     classify_entities(method, segments, out);
-  } else if (same(head, "makeprimary") && segments.count == 1) {
+  } else if (same_word(head, "makeprimary") && segments.count == 1) {
     set(out, RequestKind::lease_control, Route::make_primary);
   }
 }
@@ -265,9 +254,9 @@ StartRoutes::StartRoutes(const std::vector<config::StartRoute>& routes) {
         const std::string_view name = text.substr(open + 1, close - open - 1);
         segment.before = text.substr(0, open);
         segment.after = text.substr(close + 1);
-        segment.value = same(name, "function")     ? Segment::Value::function
-                        : same(name, "instanceid") ? Segment::Value::instance_id
-                                                   : Segment::Value::ignored;
+        segment.value = same_word(name, "function")     ? Segment::Value::function
+                        : same_word(name, "instanceid") ? Segment::Value::instance_id
+                                                        : Segment::Value::ignored;
       }
       pattern.segments.push_back(std::move(segment));
     }
@@ -319,6 +308,8 @@ Classified classify(std::string_view method, std::string_view target, const Star
   const Area area = literal_area(rest);
   if (area == Area::admin || area == Area::webhook) {
     out.kind = area == Area::admin ? RequestKind::admin : RequestKind::other_webhook;
+    // "/admin/host/ping/../keys" must not come through what is open for "/admin/host/ping".
+    out.disguised = may_be_disguised(path) && Tidied{path}.has_dot_segments();
     return out;
   }
   if (may_be_disguised(path)) {

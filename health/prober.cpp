@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "health/probe_match.hpp"
+#include "transport/endpoint_client.hpp"
 #include "transport/http_client.hpp"
 #include "transport/resolver.hpp"
 
@@ -58,7 +59,7 @@ void add_headers(transport::FetchRequest& request, const config::Endpoint& endpo
     written.emplace_back(header.name, header.value);
 
   const std::string* host = transport::find_header(written, "Host");
-  request.host = host != nullptr ? *host : endpoint.url.authority();
+  request.host = host != nullptr ? *host : transport::host_field(endpoint);
   for (auto& header : written) {
     const transport::HeaderList alone{header};
     if (!has(alone, "Host")) request.headers.push_back(std::move(header));
@@ -78,12 +79,8 @@ transport::FetchRequest request_for(const config::Endpoint& endpoint,
   transport::FetchRequest request;
   request.addresses = std::move(addresses);
   request.tls = policy.protocol == config::Protocol::https;
+  request.tls_settings = transport::client_tls(endpoint);
   request.tls_settings.verify = policy.verify_tls;
-  request.tls_settings.server_name =
-      endpoint.tls.server_name.empty() ? endpoint.url.host : endpoint.tls.server_name;
-  request.tls_settings.ca_file = endpoint.tls.ca;
-  request.tls_settings.certificate_file = endpoint.tls.certificate;
-  request.tls_settings.key_file = endpoint.tls.key;
   request.method = policy.method;
   request.target = policy.path;  // with the URL's base path already
   request.body_limit = largest_answer;

@@ -45,6 +45,7 @@ struct EndpointCounters {           // one per endpoint and worker
   Counter upstream_connections;       // gauge, idle ones included
   Counter idle_upstream_connections;  // gauge
   std::array<Counter, 5> starts;      // indexed by StartOutcome
+  Counter key_refusals;               // 401 to a key that this proxy put in
   Counter unknown_outcomes;           // requests other than starts that may have run
 };
 
@@ -62,6 +63,9 @@ enum class Refusal {  // requests the proxy answered itself
   not_supported,
   loop,
   draining,
+  closed_path,
+  lease_unsafe,
+  away,  // the instance lives where nothing can be reached
   count_
 };
 
@@ -80,6 +84,10 @@ struct WorkerCounters {
   Counter sticky_hits, sticky_misses;
   Counter best_effort;  // requests served while everything was degraded
   Counter rewritten_bodies, unrewritten_bodies;
+  Counter look_ups;    // of instances that the directory does not know
+  Counter away_polls;  // answered with the last known status
+  Counter merged_answers;
+  Counter lent_keys;  // requests that an endpoint's key was put into
   std::array<Counter, static_cast<std::size_t>(Refusal::count_)> refusals;
 };
 

@@ -120,12 +120,13 @@ struct DataPlane::Impl {
 };
 
 DataPlane::DataPlane(std::size_t workers, SnapshotBox& snapshots, routing::StickyTable& sticky,
-                     DataPlaneCallbacks callbacks)
+                     DataPlaneCallbacks callbacks, DurableServices durable)
     : impl_{std::make_unique<Impl>()} {
   Shared& shared = impl_->shared;
   shared.snapshots = &snapshots;
   shared.sticky = &sticky;
   shared.callbacks = std::move(callbacks);
+  shared.durable = durable;
   shared.seed = random_number();
   char name[40];
   std::snprintf(name, sizeof name, "1.1 understudy-%06llx",

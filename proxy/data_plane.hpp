@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "config/config.hpp"
+#include "desk/hub_desk.hpp"
 #include "health/evidence.hpp"
+#include "ledger/instance_directory.hpp"
 #include "proxy/counters.hpp"
 #include "proxy/request_record.hpp"
 #include "proxy/snapshot.hpp"
@@ -19,8 +21,16 @@
 
 namespace proxy {
 
+// Shared with the app, which owns both; null: not in use. The desk is stopped before the workers.
+struct DurableServices {
+  ledger::InstanceDirectory* directory = nullptr;
+  desk::HubDesk* desk = nullptr;
+};
+
 struct DataPlaneCallbacks {
   std::function<void(const health::Evidence&)> on_evidence;
+  // The endpoint answered a client's makeprimary with 2xx.
+  std::function<void(routing::EndpointId)> on_make_primary;
 };
 
 class DataPlane {
@@ -29,7 +39,7 @@ class DataPlane {
 
   // `workers` >= 1. The snapshot box and the sticky table outlive the data plane.
   DataPlane(std::size_t workers, SnapshotBox& snapshots, routing::StickyTable& sticky,
-            DataPlaneCallbacks callbacks);
+            DataPlaneCallbacks callbacks, DurableServices durable = {});
   ~DataPlane();  // stops and joins
 
   // Opens listeners that are new and closes those that are gone; called before `start` and at

@@ -10,11 +10,6 @@ namespace {
 
 constexpr std::size_t first_block = 4096;
 
-std::uint32_t microseconds(std::chrono::steady_clock::duration span) {
-  const auto count = std::chrono::duration_cast<std::chrono::microseconds>(span).count();
-  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(count, 0, 0xffffffff));
-}
-
 }  // namespace
 
 Exchange::Exchange(ClientConnection& connection, Input input)
@@ -93,8 +88,13 @@ transport::Task<> Exchange::run() {
       co_await open_upstream();
       continue;
     }
+    if (stage_ == Stage::asking) {
+      co_await await_desk();
+      continue;
+    }
     pump();
-    if (stage_ == Stage::finished || stage_ == Stage::connecting) continue;
+    if (stage_ == Stage::finished || stage_ == Stage::connecting || stage_ == Stage::asking)
+      continue;
     unsigned mask = 0;
     arm_and_set_deadline(mask);
     const std::uint8_t events = co_await client_.wait(mask);
@@ -140,7 +140,18 @@ void Exchange::begin() {
   body_left_ = framing_.length;
   if (!take_early_body() || !admit()) return;
   classified_ = durable::classify(method_, framing_.path, snapshot_->start_routes);
-  choose();
+  const bool plain = classified_.kind == durable::RequestKind::plain;
+  if (plain && !snapshot_->access.active()) return choose();
+  if (gate()) route();
+}
+
+bool Exchange::passed_before() const {
+  const FieldList& fields = worker_.request_head.fields;
+  return fields.has(FieldName::via) &&
+         std::any_of(fields.begin(), fields.end(), [this](const Field& field) {
+           return field.id == FieldName::via &&
+                  field.value.find(worker_.shared.via) != std::string_view::npos;
+         });
 }
 
 bool Exchange::admit() {
@@ -151,13 +162,9 @@ bool Exchange::admit() {
            Refusal::body_too_large);
     return false;
   }
-  for (const Field& field : worker_.request_head.fields) {
-    if (field.id == FieldName::via &&
-        field.value.find(worker_.shared.via) != std::string_view::npos) {
-      refuse(ProblemKind::loop_detected, "this request has passed this proxy before",
-             Refusal::loop);
-      return false;
-    }
+  if (passed_before()) {
+    refuse(ProblemKind::loop_detected, "this request has passed this proxy before", Refusal::loop);
+    return false;
   }
   if (worker_.over_limit(limits.in_flight, &WorkerCounters::in_flight)) {
     refuse(ProblemKind::overloaded, "limits.in_flight is reached", Refusal::overloaded);
@@ -198,6 +205,12 @@ void Exchange::maybe_finish() {
   end_attempt(request_over && answer_framing_.keep_alive && !surplus_ && !upstream_ended_ &&
               !upload_dead_);
   stage_ = Stage::finished;
+}
+
+std::uint32_t Exchange::microseconds_since(Time since) {
+  const auto span = std::chrono::steady_clock::now() - since;
+  const auto count = std::chrono::duration_cast<std::chrono::microseconds>(span).count();
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(count, 0, 0xffffffff));
 }
 
 std::uint32_t Exchange::after_progress(config::Millis span) const {
@@ -321,8 +334,7 @@ void Exchange::on_deadline() {
 }
 
 void Exchange::finish_request() {
-  using namespace std::chrono;
-  const std::uint32_t total = microseconds(steady_clock::now() - started_);
+  const std::uint32_t total = microseconds_since(started_);
   if (counted_) worker_.counters.in_flight.drop();
   if (counted_retry_) worker_.counters.retries_in_flight.drop();
   if (tunnel_counted_) worker_.counters.tunnels.drop();
@@ -365,10 +377,8 @@ void Exchange::record(std::uint32_t total_us) {
     if (size > 0) std::memcpy(into.data(), text.data(), size);
     into[size] = '\0';
   };
-  using namespace std::chrono;
-  slot->wall_us =
-      duration_cast<std::chrono::microseconds>(system_clock::now().time_since_epoch()).count() -
-      total_us;
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  slot->wall_us = std::chrono::duration_cast<std::chrono::microseconds>(now).count() - total_us;
   slot->total_us = total_us;
   slot->connect_us = connect_us_;
   slot->first_byte_us = first_byte_us_;

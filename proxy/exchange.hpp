@@ -11,10 +11,15 @@
 #include <string>
 #include <string_view>
 
+#include "desk/hub_desk.hpp"
+#include "durable/management_urls.hpp"
 #include "durable/request_kind.hpp"
+#include "ledger/instance.hpp"
+#include "proxy/access.hpp"
 #include "proxy/buffers.hpp"
 #include "proxy/chunked.hpp"
 #include "proxy/client_connection.hpp"
+#include "proxy/durable_call.hpp"
 #include "proxy/framing.hpp"
 #include "proxy/headers.hpp"
 #include "proxy/problem.hpp"
@@ -53,6 +58,7 @@ class Exchange {
   using Time = std::chrono::steady_clock::time_point;
   enum class Stage : std::uint8_t {
     deciding,
+    asking,  // the desk, where an instance is
     connecting,
     relaying,
     tunnelling,
@@ -60,11 +66,16 @@ class Exchange {
     finished
   };
   enum class Answer : std::uint8_t { none, head, collecting, body, complete };
-  enum class Collect : std::uint8_t { nothing, inspect, rewrite };
+  enum class Collect : std::uint8_t { nothing, inspect, rewrite, status };
+  struct Credential {  // what the client presented
+    std::string text;
+    bool in_query = false;
+  };
 
   // --- exchange.cpp: the course of a request
   void begin();
   bool admit();
+  bool passed_before() const;
   void pump();
   void arm_and_set_deadline(unsigned& mask);
   void on_events(std::uint8_t events);
@@ -76,6 +87,7 @@ class Exchange {
   void record(std::uint32_t total_us);
   const config::Config& config() const { return *snapshot_->config; }
   std::uint32_t after_progress(config::Millis span) const;
+  static std::uint32_t microseconds_since(Time since);
   bool awaiting_continue() const {
     return framing_.expect_continue && !continue_sent_ && body_taken_ == 0;
   }
@@ -94,9 +106,42 @@ class Exchange {
   void end_attempt(bool reusable);
   void refuse(ProblemKind kind, std::string_view detail, Refusal counted,
               std::string_view outcome = {});
+  void answer_ourselves(int status, std::string_view content_type, std::string_view lines,
+                        std::string_view body);
   void report(AttemptFailureKind kind);
   bool trusted_peer() const;
   routing::ClientKey client_key() const;
+
+  // --- exchange_durable.cpp: Durable Functions
+  bool gate();
+  void find_our_credentials();
+  Credential credential();
+  bool is_ours() const { return admission_ == Admission::key || admission_ == Admission::token; }
+  std::string_view lent_key() const;
+  void adapt_to_endpoint(RequestRewrite& rewrite, std::string& edited);
+  void route();
+  void route_instance();
+  bool go_to(ledger::Place place);
+  bool uses_directory() const;
+  void learn_payload(const durable::Payload& payload);
+  bool wants_status() const;
+  void learn_status(std::string_view body);
+  void learn_outcome();
+  bool may_see_status() const;
+  bool is_away_poll() const;
+  bool may_give_up_waiting() const;
+  void answer_away();
+
+  // --- exchange_ask.cpp: questions to the desk
+  void look_up();
+  void route_collection();
+  desk::ClientCredential desk_credential();
+  std::shared_ptr<Inquiry> begin_inquiry(desk::SharedPicture picture);
+  transport::Task<> await_desk();
+  void on_found(const desk::Found& found, const desk::DeskPicture& picture);
+  void create_entity();
+  bool hub_says_absent() const;
+  bool look_elsewhere();
 
   // --- exchange_open.cpp: reaching an upstream
   transport::Task<> open_upstream();
@@ -122,9 +167,14 @@ class Exchange {
   bool on_head_bytes(char*& data, std::size_t& size);
   void on_final_head(char* body, std::size_t size);
   void relay_interim();
-  bool wants_rewrite() const;
+  bool may_hold_payload(std::string_view first);
+  struct UrlTexts {  // what a UrlRewrite points into
+    std::string origin, code, instance_id;
+  };
+  durable::UrlRewrite url_rewrite(UrlTexts& texts, bool payload);
   void start_collecting(Collect why, char* body, std::size_t size);
   void collect(std::string_view body, bool last);
+  std::optional<std::string> decoded_body();
   void finish_collecting(bool whole);
   bool answer_allows_relay(std::string_view body, bool whole);
   void rewrite_collected();
@@ -137,7 +187,8 @@ class Exchange {
   void on_upstream_end(bool reset);
   void answer_cut(std::string_view cause);
   void cut(std::string_view note);
-  std::string public_origin() const;
+  std::string public_origin();
+  std::string moved_cookies();
 
   // --- exchange_tunnel.cpp
   void start_tunnel(std::string_view early);
@@ -158,6 +209,11 @@ class Exchange {
   HeadState head_state_ = HeadState::incomplete;
   RequestFraming framing_;
   durable::Classified classified_;
+  std::unique_ptr<DurableCall> call_;  // of a request about an instance, an entity or a list
+  Admission admission_ = Admission::stranger;
+  bool header_is_ours_ = false;  // an x-functions-key is one of the proxy's keys or tokens
+  bool code_is_ours_ = false;    // a `code` of the query is
+  bool injected_ = false;        // this attempt carries the endpoint's key
   std::string_view method_;
   std::string_view target_;
   MethodClass method_class_ = MethodClass::safe;
@@ -212,6 +268,8 @@ class Exchange {
   Collect collecting_ = Collect::nothing;
   Block answer_head_;
   std::size_t answer_head_size_ = 0;
+  std::unique_ptr<durable::PayloadScanner> scanner_;
+  bool coded_ = false;  // the collected body has a content coding
   Block collected_;
   std::size_t collected_size_ = 0;
   ResponseFraming answer_framing_;
@@ -228,6 +286,7 @@ class Exchange {
   bool surplus_ = false;        // bytes behind the answer: the connection is of no more use
   bool upstream_ended_ = false;
   std::string rewritten_;       // a collected body with its URLs moved
+  std::string payload_id_;      // canonical id of the instance that the payload is about
   std::string_view head_text_;  // the answer's head in scratch, to leave with the first body bytes
 
   // Tunnel.

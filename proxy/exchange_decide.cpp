@@ -2,6 +2,7 @@
 // (select_endpoint, decide); this file gathers their facts and carries out what they say.
 #include <arpa/inet.h>
 
+#include <array>
 #include <cstring>
 
 #include "health/evidence.hpp"
@@ -178,6 +179,7 @@ AttemptFailure Exchange::failure_facts(AttemptFailureKind kind) {
   const bool connect_class = kind == AttemptFailureKind::connect || kind == AttemptFailureKind::tls;
   const SnapshotHold now = worker_.hold_snapshot();
   facts.other_endpoint =
+      !(call_ && call_->fixed) &&
       routing::select_next(now->table, tried_, connect_class).endpoint != nullptr;
   RetryBudget budget;
   budget.live = worker_.counters.in_flight.value();
@@ -219,6 +221,10 @@ void Exchange::attempt_failed(AttemptFailureKind kind, std::string_view cause) {
   if (try_again(decision, kind)) return;
   if (answer_started_) return answer_cut(cause);
   end_attempt(false);
+  if (call_ && call_->fixed && decision.outcome != Outcome::unknown &&
+      (may_give_up_waiting() || decision.outcome == Outcome::not_run) &&
+      kind != AttemptFailureKind::key_refused)
+    return answer_away();
   const std::string_view outcome = to_string(decision.outcome);
   unknown_outcome_ = decision.outcome == Outcome::unknown;
   const ProblemKind problem = problem_of(kind, decision.outcome, classified_.kind, held_);
@@ -277,7 +283,12 @@ void Exchange::consider_rescue() {
   const auto kind =
       drained ? AttemptFailureKind::rescued_by_drain : AttemptFailureKind::rescued_by_degraded;
   const Decision decision = decide(failure_facts(kind));
-  if (decision.action != RetryAction::next_endpoint) return;  // it keeps waiting
+  if (decision.action != RetryAction::next_endpoint) {
+    if (!may_give_up_waiting() || drained) return;  // it keeps waiting
+    failure_note_ = to_string(kind);
+    end_attempt(false);
+    return answer_away();
+  }
   failure_note_ = to_string(kind);
   try_again(decision, kind);
 }
@@ -298,39 +309,53 @@ void Exchange::refuse(ProblemKind kind, std::string_view detail, Refusal counted
     problem.reason = routing::to_string(reason_);
   }
   const std::string body = problem_json(problem);
-  status_ = status_of(kind);
+  std::string lines;
+  if (status_of(kind) == 503) lines += "Retry-After: 5\r\n";
+  if (kind == ProblemKind::method_not_allowed)
+    lines += "Allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS\r\n";
+  if (!outcome.empty()) lines.append("X-Understudy-Outcome: ").append(outcome).append("\r\n");
+  if (counted == Refusal::bad_request || counted == Refusal::head_too_large) {
+    keep_alive_ = false;
+    linger_ = true;
+  }
+  answer_ourselves(status_of(kind), problem_content_type, lines, body);
+}
+
+// An answer that no endpoint gave. `lines` are whole header lines.
+void Exchange::answer_ourselves(int status, std::string_view content_type, std::string_view lines,
+                                std::string_view body) {
+  status_ = status;
   // What is left of the request cannot be told from the next one: the connection ends with this.
-  const bool unread = head_state_ != HeadState::complete || !body_complete_;
-  if (counted == Refusal::bad_request || counted == Refusal::head_too_large || unread) {
+  if (head_state_ != HeadState::complete || !body_complete_) {
     keep_alive_ = false;
     linger_ = true;
   }
   Writer out{worker_.scratch.head.get(), Scratch::head_size};
   out.add("HTTP/1.1 ");
-  out.add_number(static_cast<std::uint64_t>(status_));
+  out.add_number(static_cast<std::uint64_t>(status));
   out.add(' ');
-  out.add(status_phrase(status_));
-  out.add("\r\nContent-Type: ");
-  out.add(problem_content_type);
+  out.add(status_phrase(status));
+  if (!content_type.empty()) {
+    out.add("\r\nContent-Type: ");
+    out.add(content_type);
+  }
   out.add("\r\nContent-Length: ");
   out.add_number(body.size());
   out.add("\r\nCache-Control: no-store\r\nDate: ");
   out.add(worker_.date());
-  if (status_ == 503) out.add("\r\nRetry-After: 5");
-  if (status_ == 405) out.add("\r\nAllow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS");
-  if (!outcome.empty()) {
-    out.add("\r\nX-Understudy-Outcome: ");
-    out.add(outcome);
-  }
-  out.add(keep_alive_ ? (version_ < 11 ? "\r\nConnection: keep-alive\r\n\r\n" : "\r\n\r\n")
-                      : "\r\nConnection: close\r\n\r\n");
-  if (!head_request_) out.add(body);
-  const std::string_view text = out.text();
-  const iovec piece{const_cast<char*>(text.data()), text.size()};
+  out.add("\r\n");
+  out.add(lines);
+  out.add(keep_alive_ ? (version_ < 11 ? "Connection: keep-alive\r\n\r\n" : "\r\n")
+                      : "Connection: close\r\n\r\n");
+  const std::string_view head = out.text();
+  const std::array<iovec, 2> pieces{iovec{const_cast<char*>(head.data()), head.size()},
+                                    iovec{const_cast<char*>(body.data()), body.size()}};
+  const bool with_body = !head_request_ && !body.empty();
+  if (with_body) bytes_out_ += body.size();
   answer_started_ = true;
   answer_ = Answer::complete;
   stage_ = Stage::flushing;
-  if (send_client(&piece, 1) && download_.empty()) stage_ = Stage::finished;
+  if (send_client(pieces.data(), with_body ? 2 : 1) && download_.empty()) stage_ = Stage::finished;
 }
 
 }  // namespace proxy

@@ -95,9 +95,7 @@ transport::Task<> Exchange::open_upstream() {
       co_return;
     }
   }
-  using namespace std::chrono;
-  connect_us_ = static_cast<std::uint32_t>(
-      duration_cast<microseconds>(steady_clock::now() - attempt_started_).count());
+  connect_us_ = microseconds_since(attempt_started_);
   progress_ = worker_.tick();
   client_.clear(C::upstream_read);
   client_.clear(C::upstream_write);

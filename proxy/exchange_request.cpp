@@ -135,6 +135,11 @@ void Exchange::send_head() {
   worker_.make_traceparent(traceparent);
   RequestRewrite rewrite;
   rewrite.endpoint = &endpoint;
+  rewrite.path = framing_.path;
+  std::string edited;
+  if (classified_.built_in || snapshot_->access.active()) adapt_to_endpoint(rewrite, edited);
+  rewrite.readable_answer = classified_.kind != durable::RequestKind::plain ||
+                            (method_class_ != MethodClass::safe && snapshot_->access.active());
   rewrite.client = client_facts(address);
   rewrite.via = worker_.shared.via;
   rewrite.traceparent = {traceparent, 55};

@@ -22,6 +22,15 @@ iovec piece(std::string_view text) {
   return {const_cast<char*>(text.data()), text.size()};
 }
 
+// The Functions host refuses a key with an empty 401; an app's own says how to sign in, or more.
+bool our_key_was_refused(const ResponseHead& head, const ResponseFraming& framing) {
+  const Field* length = find_field(head.fields, FieldName::content_length);
+  const bool empty = length ? length->value == "0" : framing.body == BodyKind::none;
+  for (const Field& field : head.fields)
+    if (equal_ignoring_case(field.name, "www-authenticate")) return false;
+  return empty;
+}
+
 }  // namespace
 
 void Exchange::pump_response() {
@@ -156,20 +165,29 @@ void Exchange::relay_interim() {
 void Exchange::on_final_head(char* body, std::size_t size) {
   const ResponseHead& head = worker_.response_head;
   status_ = head.status;
-  using namespace std::chrono;
-  first_byte_us_ = static_cast<std::uint32_t>(
-      duration_cast<microseconds>(steady_clock::now() - attempt_started_).count());
+  first_byte_us_ = microseconds_since(attempt_started_);
   answer_left_ = answer_framing_.length;
   if (status_ == 101) return start_tunnel({body, size});
 
   EndpointCounters& counters = upstream_->counters();
-  const bool html = [&] {
+  const auto html = [&head] {
     const Field* type = find_field(head.fields, FieldName::content_type);
     return type && equal_ignoring_case(type->value.substr(0, 9), "text/html");
-  }();
-  const bool looks_dead = status_ == 503 || (status_ == 403 && html);
-  const bool hub_question = status_ == 500 && classified_.built_in &&
-                            target_.find("returnInternalServerErrorOnFailure") == target_.npos;
+  };
+  if (status_ == 401 && injected_ && our_key_was_refused(head, answer_framing_)) {
+    counters.key_refusals.bump();
+    return attempt_failed(AttemptFailureKind::key_refused,
+                          "the endpoint refused the key that this proxy has for it");
+  }
+  if (status_ == 404 && look_elsewhere()) return;
+  if (status_ == 404 && call_ && call_->fixed && html()) {  // the platform's page: no app there
+    end_attempt(false);
+    return answer_away();
+  }
+  const bool looks_dead = status_ == 503 || (status_ == 403 && html());
+  const bool hub_question =
+      status_ == 500 && classified_.built_in &&
+      target_.find("returnInternalServerErrorOnFailure") == std::string_view::npos;
   if (looks_dead || hub_question) return start_collecting(Collect::inspect, body, size);
   if (status_ == 502 || status_ == 504) {
     worker_.report(upstream_->upstream().id, status_ == 502
@@ -179,7 +197,9 @@ void Exchange::on_final_head(char* body, std::size_t size) {
   } else {
     counters.answered.bump();
   }
-  if (wants_rewrite()) return start_collecting(Collect::rewrite, body, size);
+  learn_outcome();
+  if (wants_status()) return start_collecting(Collect::status, body, size);
+  if (may_hold_payload({body, size})) return start_collecting(Collect::rewrite, body, size);
   send_answer_head();
   relay_body(body, size);
 }
@@ -190,11 +210,13 @@ void Exchange::send_answer_head() {
   ResponseRewrite rewrite;
   std::optional<std::string> location;
   if (const Field* field = find_field(head.fields, FieldName::location)) {
-    const std::string origin = public_origin();
-    if (!origin.empty())
-      location = durable::rewrite_location(field->value, snapshot_->origins, origin);
+    UrlTexts texts;
+    const durable::UrlRewrite urls = url_rewrite(texts, false);
+    location = durable::rewrite_location(field->value, urls);
     if (location) rewrite.location = *location;
   }
+  const std::string cookies = moved_cookies();
+  rewrite.cookies = cookies;
   const bool framed =
       answer_framing_.body == BodyKind::chunked || answer_framing_.body == BodyKind::until_close;
   chunk_answer_ = framed && version_ >= 11;
@@ -203,6 +225,7 @@ void Exchange::send_answer_head() {
     chunk_answer_ = close_delimited_ = false;
     rewrite.drop_length = rewrite.has_length = true;
     rewrite.length = rewritten_.size();
+    rewrite.drop_coding = coded_;
   }
   rewrite.chunked = chunk_answer_;
   // The rest of a request that the upstream will not read cannot be told from the next one.

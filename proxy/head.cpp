@@ -77,8 +77,9 @@ FieldName field_name(std::string_view name) {
       id = only('f', "forwarded", F::forwarded);
       break;
     case 10:
-      id = first == 'c' ? only('c', "connection", F::connection)
-                        : only('k', "keep-alive", F::keep_alive);
+      id = first == 'c'   ? only('c', "connection", F::connection)
+           : first == 's' ? only('s', "set-cookie", F::set_cookie)
+                          : only('k', "keep-alive", F::keep_alive);
       break;
     case 11:
       id = first == 't' ? only('t', "traceparent", F::traceparent)
@@ -92,6 +93,8 @@ FieldName field_name(std::string_view name) {
       break;
     case 15:
       id = only('x', "x-forwarded-for", F::x_forwarded_for);
+      if (id == F::other) id = only('x', "x-functions-key", F::functions_key);
+      if (first == 'a') id = only('a', "accept-encoding", F::accept_encoding);
       break;
     case 16:
       id = first == 'c'   ? only('c', "content-encoding", F::content_encoding)

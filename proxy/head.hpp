@@ -11,6 +11,7 @@
 namespace proxy {
 
 enum class FieldName : std::uint8_t {
+  accept_encoding,
   other,
   connection,
   client_only,  // what only a platform or proxy may set: stripped from every request
@@ -20,6 +21,7 @@ enum class FieldName : std::uint8_t {
   date,
   expect,
   forwarded,
+  functions_key,  // x-functions-key: Azure Functions' access key
   host,
   keep_alive,
   location,
@@ -27,6 +29,7 @@ enum class FieldName : std::uint8_t {
   proxy_authenticate,
   proxy_authorization,
   retry_after,
+  set_cookie,
   te,
   traceparent,
   trailer,
@@ -35,7 +38,7 @@ enum class FieldName : std::uint8_t {
   via,
   x_forwarded_for,
   x_forwarded_host,
-  x_forwarded_proto,
+  x_forwarded_proto,  // the last: below 32, see FieldList::seen
 };
 
 FieldName field_name(std::string_view name);  // ASCII case-insensitive
@@ -51,6 +54,8 @@ inline constexpr std::size_t most_fields = 256;
 struct FieldList {
   std::array<Field, most_fields> items;
   std::size_t count = 0;
+  std::uint32_t seen = 0;  // bit of each FieldName that is there, so that looking for one is cheap
+  bool has(FieldName id) const { return (seen >> static_cast<unsigned>(id) & 1U) != 0; }
   const Field* begin() const { return items.data(); }
   const Field* end() const { return items.data() + count; }
   // The raw line of field i, its CRLF included: lines are contiguous.
@@ -62,6 +67,7 @@ struct FieldList {
 };
 
 inline const Field* find_field(const FieldList& fields, FieldName id) {
+  if (!fields.has(id)) return nullptr;
   for (const Field& field : fields)
     if (field.id == id) return &field;
   return nullptr;

@@ -34,7 +34,7 @@ const char* find_control(const char* at, const char* end) {
   constexpr std::uint64_t ones = 0x0101010101010101ULL;
   constexpr std::uint64_t high = 0x8080808080808080ULL;
   while (end - at >= 8) {
-    std::uint64_t word;
+    std::uint64_t word = 0;
     std::memcpy(&word, at, 8);
     const std::uint64_t below = (word - ones * 0x20) & ~word;
     const std::uint64_t masked = word ^ (ones * 0x7f);
@@ -65,6 +65,7 @@ HeadState end_of_line(const char*& at, const char* end) {
 HeadState parse_fields(const char*& at, const char* end, std::size_t most, FieldList& fields,
                        const char*& fields_end) {
   fields.count = 0;
+  fields.seen = 0;
   for (;;) {
     if (at == end) return HeadState::incomplete;
     if (*at == '\r') {
@@ -89,6 +90,7 @@ HeadState parse_fields(const char*& at, const char* end, std::size_t most, Field
     field.name = name_text;
     field.value = {value, static_cast<std::size_t>(value_end - value)};
     field.id = field_name(name_text);
+    fields.seen |= 1U << static_cast<unsigned>(field.id);
   }
 }
 

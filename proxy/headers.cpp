@@ -1,5 +1,6 @@
 #include "proxy/headers.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace proxy {
@@ -35,6 +36,28 @@ void add_values(Writer& out, const FieldList& fields, FieldName id) {
     out.add(field.value);
     out.add(", ");
   }
+}
+
+// Whether a client takes gzip; `other`: also codings that this proxy cannot undo.
+bool offers_gzip(std::string_view codings, bool& other) {
+  bool gzip = false;
+  while (!codings.empty()) {
+    std::string_view item = codings.substr(0, codings.find(','));
+    codings.remove_prefix(std::min(item.size() + 1, codings.size()));
+    const std::size_t zero = item.find("q=0");
+    const bool refused =
+        zero != std::string_view::npos && item.find_first_of("123456789", zero) == item.npos;
+    item = item.substr(0, item.find(';'));
+    while (!item.empty() && (item.front() == ' ' || item.front() == '\t')) item.remove_prefix(1);
+    while (!item.empty() && (item.back() == ' ' || item.back() == '\t')) item.remove_suffix(1);
+    if (equal_ignoring_case(item, "gzip")) {
+      gzip = gzip || !refused;
+    } else if (!item.empty() && !equal_ignoring_case(item, "deflate") &&
+               !equal_ignoring_case(item, "identity")) {
+      other = true;
+    }
+  }
+  return gzip;
 }
 
 void add_forwarded(Writer& out, const RequestHead& head, const RequestFraming& framing,
@@ -91,11 +114,16 @@ void write_request_head(Writer& out, const RequestHead& head, const RequestFrami
   const bool trusted = rewrite.client.trusted;
   const auto& secret = endpoint.secret_header;
   bool traced = false;
+  bool gzip = false, other_coding = false;
+  if (rewrite.readable_answer)
+    for (const Field& field : head.fields)
+      if (field.id == FieldName::accept_encoding && offers_gzip(field.value, other_coding))
+        gzip = true;
 
   out.add(head.method);
   out.add(' ');
-  if (framing.path != "*") out.add(endpoint.url.base_path);
-  out.add(framing.path);
+  if (rewrite.path != "*") out.add(endpoint.url.base_path);
+  out.add(rewrite.path);
   add_line(out, " HTTP/1.1\r\nHost: ", rewrite.host_line_value);
 
   copy_lines(out, head.fields, head.fields_end, [&](const Field& field) {
@@ -118,8 +146,14 @@ void write_request_head(Writer& out, const RequestHead& head, const RequestFrami
         return trusted;
       case FieldName::content_length:  // framing, whatever Connection says of it
         return true;
+      case FieldName::functions_key:
+        if (rewrite.drop_functions_key) return false;
+        break;
       case FieldName::traceparent:
         traced = true;
+        break;
+      case FieldName::accept_encoding:
+        if (other_coding) return false;
         break;
       case FieldName::expect:
         // Only an HTTP/1.1 client can be sent the interim answer (RFC 9110 section 10.1.1).
@@ -140,6 +174,8 @@ void write_request_head(Writer& out, const RequestHead& head, const RequestFrami
   add_forwarded(out, head, framing, rewrite.client);
   add_line(out, "Via: ", rewrite.via);
   if (!traced && !rewrite.traceparent.empty()) add_line(out, "traceparent: ", rewrite.traceparent);
+  if (other_coding) add_line(out, "Accept-Encoding: ", gzip ? "gzip" : "identity");
+  if (!rewrite.functions_key.empty()) add_line(out, "x-functions-key: ", rewrite.functions_key);
   if (secret) {
     out.add(secret->name);
     add_line(out, ": ", secret->value);
@@ -170,8 +206,14 @@ void write_response_head(Writer& out, const ResponseHead& head, const ResponseFr
         return rewrite.switching;
       case FieldName::content_length:
         return !no_length;
+      case FieldName::content_encoding:
+        if (rewrite.drop_coding) return false;
+        break;
       case FieldName::location:
         return rewrite.location.empty();
+      case FieldName::set_cookie:
+        if (!rewrite.cookies.empty()) return false;
+        break;
       case FieldName::date:
         dated = true;
         break;
@@ -182,6 +224,7 @@ void write_response_head(Writer& out, const ResponseHead& head, const ResponseFr
            !named_by_connection(head.fields, field.name);
   });
   if (!rewrite.location.empty()) add_line(out, "Location: ", rewrite.location);
+  out.add(rewrite.cookies);
   if (rewrite.has_length) {
     out.add("Content-Length: ");
     out.add_number(rewrite.length);

@@ -49,10 +49,15 @@ struct ClientFacts {
 
 struct RequestRewrite {
   const config::Endpoint* endpoint = nullptr;
+  std::string_view path;             // origin form or "*", behind the endpoint's base path
   std::string_view host_line_value;  // what to send as Host
   ClientFacts client;
-  std::string_view via;          // "1.1 understudy-1a2b3c"
-  std::string_view traceparent;  // used when the request has none
+  std::string_view via;             // "1.1 understudy-1a2b3c"
+  std::string_view traceparent;     // used when the request has none
+  bool drop_functions_key = false;  // the client's x-functions-key is for this proxy alone
+  std::string_view functions_key;   // the endpoint's own, in its place
+  // The answer may hold URLs that have to be found: codings that cannot be undone are not offered.
+  bool readable_answer = false;
 };
 
 void write_request_head(Writer& out, const RequestHead& head, const RequestFraming& framing,
@@ -63,10 +68,12 @@ struct ResponseRewrite {
   bool keep_alive_note = false;  // an HTTP/1.0 client that asked for it
   bool chunked = false;          // we frame the body in chunks
   bool drop_length = false;      // the length of the body changed or is not known
+  bool drop_coding = false;      // the body was decoded
   bool has_length = false;       // say `length`
   std::uint64_t length = 0;
   bool switching = false;     // 101: keep Upgrade
   std::string_view location;  // replaces the Location value when not empty
+  std::string_view cookies;   // whole lines that replace every Set-Cookie when not empty
   std::string_view extra;     // whole lines, each with its CRLF
   std::string_view date;      // used when the answer has none
 };

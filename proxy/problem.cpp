@@ -21,6 +21,7 @@ constexpr std::array rows{
     Row{ProblemKind::body_too_large, "body_too_large", 413},
     Row{ProblemKind::uri_too_long, "uri_too_long", 414},
     Row{ProblemKind::expectation_failed, "expectation_failed", 417},
+    Row{ProblemKind::lease_unsafe, "lease_unsafe", 409},
     Row{ProblemKind::misdirected, "misdirected", 421},
     Row{ProblemKind::too_many_requests, "too_many_requests", 429},
     Row{ProblemKind::head_too_large, "head_too_large", 431},
@@ -30,6 +31,7 @@ constexpr std::array rows{
     Row{ProblemKind::tls_failed, "tls_failed", 502},
     Row{ProblemKind::upstream_closed, "upstream_closed", 502},
     Row{ProblemKind::bad_response, "bad_response", 502},
+    Row{ProblemKind::key_refused, "key_refused", 502},
     Row{ProblemKind::no_endpoint, "no_endpoint", 503},
     Row{ProblemKind::overloaded, "overloaded", 503},
     Row{ProblemKind::shutting_down, "shutting_down", 503},
@@ -95,16 +97,24 @@ int status_of(ProblemKind kind) {
 
 std::string_view status_phrase(int status) {
   switch (status) {
+    case 200:
+      return "OK";
+    case 202:
+      return "Accepted";
     case 400:
       return "Bad Request";
     case 401:
       return "Unauthorized";
     case 403:
       return "Forbidden";
+    case 404:
+      return "Not Found";
     case 405:
       return "Method Not Allowed";
     case 408:
       return "Request Timeout";
+    case 409:
+      return "Conflict";
     case 411:
       return "Length Required";
     case 413:
@@ -157,6 +167,8 @@ ProblemKind problem_of(AttemptFailureKind kind, Outcome outcome, durable::Reques
       return ProblemKind::upstream_closed;
     case AttemptFailureKind::bad_response:
       return ProblemKind::bad_response;
+    case AttemptFailureKind::key_refused:
+      return ProblemKind::key_refused;
     case AttemptFailureKind::answer_proves_not_run:  // normally the answer itself is relayed
     case AttemptFailureKind::answer_502_503_504:
       return ProblemKind::no_endpoint;

@@ -20,6 +20,7 @@ enum class ProblemKind {
   body_too_large,         // 413
   uri_too_long,           // 414
   expectation_failed,     // 417
+  lease_unsafe,           // 409 makeprimary while only one app lives
   misdirected,            // 421
   too_many_requests,      // 429 limits.per_client
   head_too_large,         // 431
@@ -29,6 +30,7 @@ enum class ProblemKind {
   tls_failed,             // 502
   upstream_closed,        // 502 reset or closed before the answer was complete
   bad_response,           // 502
+  key_refused,            // 502 the endpoint refused the key that this proxy has for it
   no_endpoint,            // 503 nobody may serve
   overloaded,             // 503 a limit of ours
   shutting_down,          // 503

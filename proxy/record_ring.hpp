@@ -17,7 +17,7 @@ class RecordRing {
 
   // The slot to fill, or null when the reader is behind; then `publish`.
   RequestRecord* slot() {
-    if (!records_) records_.reset(new RequestRecord[capacity]);
+    if (!records_) records_ = std::make_unique<RequestRecord[]>(capacity);
     if (written_.load(std::memory_order_relaxed) - read_.load(std::memory_order_acquire) >=
         capacity) {
       dropped_.store(dropped_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);

@@ -33,7 +33,8 @@ bool can_move(const AttemptFailure& f) {
 
 Outcome outcome_of(const AttemptFailure& f) {
   if (!f.response_started &&
-      (nothing_sent(f) || f.kind == AttemptFailureKind::answer_proves_not_run))
+      (nothing_sent(f) || f.kind == AttemptFailureKind::answer_proves_not_run ||
+       f.kind == AttemptFailureKind::key_refused))
     return Outcome::not_run;
   return changes_something(f) ? Outcome::unknown : Outcome::failed;
 }
@@ -75,6 +76,7 @@ Decision decide(const AttemptFailure& f) {
       if (nothing_sent(f)) return move_free;  // no load on anybody: like a failed connect
       return f.budget_available ? move_counted : stay;
     case Kind::answer_proves_not_run:
+    case Kind::key_refused:
       return can_move(f) && f.budget_available ? move_counted : stay;
     case Kind::answer_502_503_504:
       if (changes_something(f) || f.answered_before || !can_move(f)) return stay;
@@ -110,6 +112,8 @@ std::string_view to_string(AttemptFailureKind kind) {
       return "answer_proves_not_run";
     case AttemptFailureKind::answer_502_503_504:
       return "answer_502_503_504";
+    case AttemptFailureKind::key_refused:
+      return "key_refused";
     case AttemptFailureKind::rescued_by_degraded:
       return "rescued_by_degraded";
     case AttemptFailureKind::rescued_by_drain:

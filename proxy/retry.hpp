@@ -29,6 +29,7 @@ enum class AttemptFailureKind {
   bad_response,           // what came back is no HTTP message we accept
   answer_proves_not_run,  // stopped page, "Function host is not running", app_offline
   answer_502_503_504,     // any other answer of these
+  key_refused,            // 401 to a key that this proxy put in: it never ran
   rescued_by_degraded,    // the endpoint turned Degraded while the request waits for a first byte
   rescued_by_drain,       // or was drained, or disabled
 };

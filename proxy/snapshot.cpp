@@ -2,9 +2,11 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 
+#include "proxy/head.hpp"
 #include "transport/tls_context.hpp"
 
 namespace proxy {
@@ -60,6 +62,66 @@ void derive(Snapshot& snapshot) {
     if (const auto block = parse_block(text)) snapshot.trusted.push_back(*block);
   snapshot.origins = durable::endpoint_origins(config);
   snapshot.start_routes = durable::StartRoutes{config.durable.start_routes};
+  snapshot.access = Access{config};
+  snapshot.secrets.clear();
+  snapshot.hosts.clear();
+  for (const config::Endpoint& endpoint : config.endpoints) {
+    snapshot.hosts.push_back(endpoint.url.host);
+    if (endpoint.host == config::HostPolicy::explicit_value)
+      snapshot.hosts.push_back(
+          std::string_view{endpoint.host_value}.substr(0, endpoint.host_value.find(':')));
+    for (const config::Secret* key :
+         {&endpoint.keys.function, &endpoint.keys.durable, &endpoint.keys.admin})
+      if (!key->empty()) snapshot.secrets.push_back(key->reveal());
+  }
+  snapshot.open_webhooks = config.durable.open_webhooks;
+}
+
+void derive_table(Snapshot& snapshot) {
+  auto picture = std::make_shared<desk::DeskPicture>();
+  for (const config::Endpoint& endpoint : snapshot.config->endpoints) {
+    picture->push_back(desk::desk_endpoint(endpoint));
+    const auto& entries = snapshot.table.entries;
+    const auto entry = std::find_if(entries.begin(), entries.end(), [&](const auto& each) {
+      return each.config_index + 1 == picture->size();
+    });
+    if (entry == entries.end()) continue;
+    picture->back().addresses = entry->addresses;
+    picture->back().away = snapshot.away(*entry);
+  }
+  snapshot.desk_picture = std::move(picture);
+}
+
+bool Snapshot::opens(std::string_view path) const {
+  return std::any_of(open_webhooks.begin(), open_webhooks.end(), [path](const std::string& open) {
+    if (path.size() < open.size() || !equal_ignoring_case(path.substr(0, open.size()), open))
+      return false;
+    return path.size() == open.size() || path[open.size()] == '/' || path[open.size()] == '?';
+  });
+}
+
+bool Snapshot::away(const routing::RoutingEntry& entry) const {
+  using health::MonitorStatus;
+  switch (entry.monitor) {
+    case MonitorStatus::disabled:
+    case MonitorStatus::inactive:
+    case MonitorStatus::stopped:
+      return true;
+    case MonitorStatus::degraded:
+      return !(table.all_degraded && table.fail_open);
+    case MonitorStatus::checking_endpoint:
+    case MonitorStatus::online:
+    case MonitorStatus::unmonitored:
+      return false;
+  }
+  return false;
+}
+
+bool Snapshot::all_apps_alive() const {
+  using health::MonitorStatus;
+  return std::all_of(table.entries.begin(), table.entries.end(), [](const auto& entry) {
+    return entry.monitor == MonitorStatus::online || entry.monitor == MonitorStatus::unmonitored;
+  });
 }
 
 bool contains(const TrustedBlock& block, const std::array<std::uint8_t, 16>& mapped) {

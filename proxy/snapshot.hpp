@@ -10,8 +10,11 @@
 #include <vector>
 
 #include "config/config.hpp"
+#include "desk/hub_desk.hpp"
 #include "durable/management_urls.hpp"
 #include "durable/request_kind.hpp"
+#include "ledger/instance.hpp"
+#include "proxy/access.hpp"
 #include "proxy/counters.hpp"
 #include "routing/routing_table.hpp"
 
@@ -23,6 +26,7 @@ namespace proxy {
 // changes nothing about the endpoint keeps it.
 struct Upstream {
   routing::EndpointId id = routing::no_endpoint;
+  ledger::Place place = ledger::no_place;  // its name in the instance directory
   config::Endpoint config;
   std::string authority;            // of the endpoint's URL, as sent in Host
   std::shared_ptr<ssl_ctx_st> tls;  // null for http
@@ -47,10 +51,24 @@ struct Snapshot {
   std::vector<TrustedBlock> trusted;
   std::vector<durable::Origin> origins;  // what the endpoints may call themselves
   durable::StartRoutes start_routes;
+  Access access;                           // who may use the endpoints' keys
+  std::vector<std::string_view> secrets;   // those keys
+  std::vector<std::string_view> hosts;     // of the endpoints, for the domains of cookies
+  std::vector<std::string> open_webhooks;  // lower case
+  // Derived from configuration and table, by `derive_table`:
+  desk::SharedPicture desk_picture;
+
+  // Whether the operator opened this path below /admin or of another extension's webhook.
+  bool opens(std::string_view path) const;
+  // Whether what lives there cannot be reached: Disabled, or Degraded while others are not (with
+  // everything degraded an attempt comes first). A drained endpoint still answers for its own.
+  bool away(const routing::RoutingEntry& entry) const;
+  bool all_apps_alive() const;
 };
 
 void derive(
     Snapshot& snapshot);  // after `config` was set; copy the results when only the table changes
+void derive_table(Snapshot& snapshot);  // after `table` was set
 
 bool contains(const TrustedBlock& block, const std::array<std::uint8_t, 16>& mapped);
 std::array<std::uint8_t, 16> mapped_address(const routing::SocketAddress& address);

@@ -31,6 +31,7 @@ class ClientConnection;
 struct Shared {
   DataPlane::SnapshotBox* snapshots = nullptr;
   routing::StickyTable* sticky = nullptr;
+  DurableServices durable;
   DataPlaneCallbacks callbacks;
   std::string via;         // "1.1 understudy-1a2b3c": also how a loop is recognised
   std::uint64_t seed = 0;  // for trace ids

@@ -12,21 +12,25 @@ using transport::ServerResponse;
 
 namespace {
 
-constexpr std::array<std::pair<AppState, std::string_view>, 3> state_words{{
+constexpr std::array<std::pair<AppState, std::string_view>, 5> state_words{{
     {AppState::running, "running"},
     {AppState::stopped, "stopped"},
     {AppState::offline, "offline"},
+    {AppState::app_offline, "app_offline"},
+    {AppState::error, "error"},
 }};
 
-constexpr const char* stopped_page =
+constexpr const char* offline_page =
     "<!DOCTYPE html>\n"
-    "<html lang=\"en\">\n"
-    "<head><meta charset=\"utf-8\"><title>Web App - Unavailable</title></head>\n"
-    "<body>\n"
-    "<h1>Error 403 - This web app is stopped.</h1>\n"
-    "<p>Its owner has stopped it, or it has used up its quota. Start it again to reach it.</p>\n"
-    "</body>\n"
-    "</html>\n";
+    "<html lang=\"en\"><head><meta charset=\"utf-8\"><title>App Offline</title></head>\n"
+    "<body><h1>This app is offline while it is being updated.</h1></body></html>\n";
+
+// What the web host answers although no function runs.
+bool is_of_web_host(std::string_view path) {
+  for (const std::string_view prefix : {"/admin/host", "/runtime/health"})
+    if (same_ignoring_case(path.substr(0, prefix.size()), prefix)) return true;
+  return false;
+}
 
 ServerResponse no_such_command() {
   return {404, "application/json", error_object("no such control command")};
@@ -50,6 +54,24 @@ std::string_view to_string(AppState state) {
   return "unknown";
 }
 
+ServerResponse stopped_answer() {
+  return {403, "text/html",
+          "<!DOCTYPE html>\n"
+          "<html lang=\"en\">\n"
+          "<head><meta charset=\"utf-8\"><title>Web App - Unavailable</title></head>\n"
+          "<body>\n"
+          "<h1>Error 403 - This web app is stopped.</h1>\n"
+          "<p>Its owner has stopped it, or it has used up its quota. Start it to reach it.</p>\n"
+          "</body>\n"
+          "</html>\n"};
+}
+
+bool is_from_operator(const transport::ServerRequest& request) {
+  for (const std::string_view name : {"Forwarded", "Via", "X-Forwarded-For"})
+    if (transport::find_header(request.headers, name) != nullptr) return false;
+  return request.peer_is_loopback;
+}
+
 std::optional<ServerResponse> AppControl::intercept(std::string_view path) {
   if (fault_ && path.starts_with(fault_->path_prefix)) {
     ServerResponse response{fault_->status, "text/plain; charset=utf-8", fault_->body};
@@ -57,8 +79,9 @@ std::optional<ServerResponse> AppControl::intercept(std::string_view path) {
     if (fault_->left && --*fault_->left == 0) fault_.reset();
     return response;
   }
-  if (state_ == AppState::stopped) return ServerResponse{403, "text/html", stopped_page};
-  if (state_ == AppState::offline)
+  if (state_ == AppState::stopped) return stopped_answer();
+  if (state_ == AppState::app_offline) return ServerResponse{503, "text/html", offline_page};
+  if (state_ == AppState::offline || (state_ == AppState::error && !is_of_web_host(path)))
     return ServerResponse{503, "text/plain; charset=utf-8", "Function host is not running."};
   return std::nullopt;
 }
@@ -87,7 +110,7 @@ ServerResponse AppControl::command(std::string_view method, std::string_view pat
 
 ServerResponse AppControl::set_state(std::string_view word) {
   const auto state = parse_app_state(word);
-  if (!state) return bad_command("the states are running, stopped and offline");
+  if (!state) return bad_command("the states are running, stopped, offline, app_offline and error");
   state_ = *state;
   return {200, "application/json", describe()};
 }

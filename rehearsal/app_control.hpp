@@ -13,6 +13,12 @@
 
 namespace rehearsal {
 
+// The page in front of an app that its owner has stopped.
+transport::ServerResponse stopped_answer();
+
+// Whoever reaches a stand-in only by way of a proxy must not find its switches.
+bool is_from_operator(const transport::ServerRequest&);
+
 class AppControl {
  public:
   explicit AppControl(AppState state) : state_{state} {}
@@ -23,7 +29,7 @@ class AppControl {
   // The answer that takes the place of the app's own; nullopt: the app answers.
   std::optional<transport::ServerResponse> intercept(std::string_view path);
 
-  // POST /_control/state/{running|stopped|offline}
+  // POST /_control/state/{running|stopped|offline|app_offline|error}
   // POST /_control/fail?status=503[&times=N][&path=/prefix][&body=text]
   // POST /_control/reset[?times=N][&path=/prefix]   connections are reset instead of answered
   // POST /_control/slow?ms=N                         before every answer

@@ -1,33 +1,24 @@
 // understudy-app: a stand-in function app, see function_app.hpp.
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
+#include <fstream>
+#include <iterator>
 
-#include "config/units.hpp"
 #include "config/url.hpp"
+#include "rehearsal/app_lease.hpp"
+#include "rehearsal/cli.hpp"
 #include "rehearsal/durable_route.hpp"
 #include "rehearsal/function_app.hpp"
 #include "rehearsal/process.hpp"
 
 namespace {
 
-constexpr int bad_input = 2;
-
 using config::Problem;
+using rehearsal::add_parsed;
+using rehearsal::AnswerCoding;
 using rehearsal::AppOptions;
-
-// An option whose text is turned into a value by one of config's parsers.
-template <class T, class Parse>
-void add_parsed(CLI::App& app, const std::string& name, T& value, Parse parse,
-                const std::string& description) {
-  app.add_option_function<std::string>(
-      name,
-      [&value, parse, name](const std::string& text) {
-        if (const auto problem = parse(text, value))
-          throw CLI::ValidationError(name, text + ": " + problem->rule + "; " + problem->hint);
-      },
-      description);
-}
+using rehearsal::bad_input;
+using rehearsal::PayloadShape;
 
 std::optional<Problem> parse_storage(std::string_view text, std::optional<config::Url>& storage) {
   config::Url url;
@@ -39,7 +30,8 @@ std::optional<Problem> parse_storage(std::string_view text, std::optional<config
 
 std::optional<Problem> parse_state(std::string_view text, rehearsal::AppState& state) {
   const auto parsed = rehearsal::parse_app_state(text);
-  if (!parsed) return Problem{"not a state", "write running, stopped or offline"};
+  if (!parsed)
+    return Problem{"not a state", "write running, stopped, offline, app_offline or error"};
   state = *parsed;
   return std::nullopt;
 }
@@ -49,6 +41,58 @@ std::optional<Problem> parse_hub(std::string_view text, std::string& hub) {
     return Problem{"not a task hub name", "3 to 45 letters and digits, a letter first"};
   hub = std::string{text};
   return std::nullopt;
+}
+
+std::optional<Problem> read_keys(const std::string& file, rehearsal::GivenKeys& keys) {
+  std::ifstream in{file};
+  const std::string text{std::istreambuf_iterator<char>{in}, {}};
+  auto parsed = in ? rehearsal::parse_keys(text) : std::nullopt;
+  if (!parsed)
+    return Problem{
+        "cannot be read as keys",
+        R"(write {"master": "…", "host": {"default": "…"}, "system": {}, "functions": {}})"};
+  keys = std::move(*parsed);
+  if (keys.master.empty()) keys.master = rehearsal::generate_key();  // even {} closes
+  return std::nullopt;
+}
+
+// Any of these closes what keys close; without them all is open.
+void declare_keys(CLI::App& app, AppOptions& options) {
+  add_parsed(app, "--keys", options.keys, read_keys,
+             "File with keys; those it does not name are generated");
+  app.add_option("--key", options.key, "System key of the Durable API");
+  app.add_option("--master-key", options.master_key, "Master key, for the key API");
+  app.add_option("--auth", options.auth_function, "anonymous, or function: functions ask for a key")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, bool>{{"anonymous", false}, {"function", true}}))
+      ->option_text("TEXT");
+}
+
+void declare_answers(CLI::App& app, AppOptions& options) {
+  CLI::Option* forwarded =
+      app.add_flag("--forwarded-host", options.forwarded_host,
+                   "Make URLs from X-Forwarded-Host and X-Forwarded-Proto instead of Host");
+  app.add_option("--own-host", options.own_host,
+                 "Make URLs of this host: https, but http for localhost:PORT")
+      ->excludes(forwarded);
+  app.add_option("--payload-shape", options.payload_shape,
+                 "Answers of starter functions: built-in, isolated, isolated-201 or js")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, PayloadShape>{{"built-in", PayloadShape::built_in},
+                                              {"isolated", PayloadShape::isolated},
+                                              {"isolated-201", PayloadShape::isolated_created},
+                                              {"js", PayloadShape::js}}))
+      ->option_text("TEXT");
+  app.add_option("--answer-coding", options.answer_coding,
+                 "identity, gzip or deflate, for clients that accept it")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, AnswerCoding>{{"identity", AnswerCoding::identity},
+                                              {"gzip", AnswerCoding::gzip},
+                                              {"deflate", AnswerCoding::deflate}}))
+      ->option_text("TEXT");
+  app.add_flag("--chunked-answers", options.chunked_answers, "Answers come in chunks");
+  app.add_flag("--affinity-cookie", options.affinity_cookie,
+               "Set the platform's affinity cookie for the app's host");
 }
 
 void declare(CLI::App& app, AppOptions& options, double& lease_seconds) {
@@ -61,7 +105,6 @@ void declare(CLI::App& app, AppOptions& options, double& lease_seconds) {
   add_parsed(app, "--storage", options.storage, parse_storage,
              "URL of its understudy-storage; without it there is no task hub");
   add_parsed(app, "--hub", options.hub, parse_hub, "Task hub (TestHub)");
-  app.add_option("--key", options.key, "Key that the Durable API asks for; none by default");
   app.add_option("--function", options.functions,
                  "Known orchestrator; repeatable; any name by default");
   app.add_option("--steps", options.plan.steps, "Activities of an orchestration")
@@ -69,15 +112,28 @@ void declare(CLI::App& app, AppOptions& options, double& lease_seconds) {
       ->capture_default_str();
   add_parsed(app, "--step-time", options.plan.step_time, config::parse_duration,
              "How long an activity takes (200ms)");
-  add_parsed(app, "--state", options.state, parse_state, "running, stopped or offline");
+  add_parsed(app, "--state", options.state, parse_state,
+             "running, stopped, offline, app_offline or error");
   app.add_option("--lease-seconds", lease_seconds,
                  "After this long without a word another app goes on with its orchestrations")
       ->check(CLI::Range(0.1, 3600.0))
       ->capture_default_str();
   add_parsed(app, "--storage-timeout", options.storage_timeout, config::parse_duration,
              "How long the storage may take to answer (2s)");
-  app.add_flag("--forwarded-host", options.forwarded_host,
-               "Make URLs from X-Forwarded-Host and X-Forwarded-Proto instead of Host");
+  app.add_flag("--app-lease", options.app_lease,
+               "Only the owner of the hub's app lease runs orchestrators");
+  app.add_flag("--activities-need-lease", options.activities_need_lease,
+               "Activities too; without it any app takes them");
+  app.add_option("--time-scale", options.time_scale,
+                 "Divides the times of the app lease: 60 s, renewed every 25 s, tried every 300 s")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  app.add_option("--already-exists", options.already_exists_status,
+                 "Status for a start of a live id: 500, or 409 as newer extensions answer")
+      ->check(CLI::IsMember({500, 409}))
+      ->capture_default_str();
+  declare_keys(app, options);
+  declare_answers(app, options);
 }
 
 }  // namespace
@@ -96,6 +152,8 @@ int main(int argc, char** argv) {
   try {
     boost::asio::io_context context{1};
     rehearsal::FunctionApp function_app{context.get_executor(), options};
+    if (options.app_lease)
+      std::printf("%s\n", rehearsal::to_text(rehearsal::app_lease_times(options)).c_str());
     return rehearsal::run_until_signal(
         context, function_app.server().address(),
         [&function_app](std::function<void()> done) { function_app.stop(std::move(done)); });

@@ -1,54 +1,24 @@
 #include "rehearsal/durable_api.hpp"
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <charconv>
 #include <random>
 
+#include "rehearsal/durable_call.hpp"
 #include "rehearsal/hub_json.hpp"
+#include "rehearsal/hub_wire.hpp"
 
 namespace rehearsal {
 
 namespace asio = boost::asio;
-using transport::FetchResponse;
-using transport::Result;
 using transport::ServerRequest;
 using transport::ServerResponse;
 
 namespace {
-
-ServerResponse json(int status, std::string text) {
-  return ServerResponse{status, "application/json; charset=utf-8", std::move(text)};
-}
-
-ServerResponse empty(int status) {
-  ServerResponse response;
-  response.status = status;
-  return response;
-}
-
-ServerResponse bad_request(std::string_view why) {
-  return json(400, error_object(why));
-}
-
-ServerResponse went_wrong(std::string_view exception_message) {
-  return json(500, exception_object("Something went wrong while processing your request.",
-                                    exception_message));
-}
-
-// What a storage that cannot be reached, or cannot read its file, does to a request.
-ServerResponse storage_trouble(const Result<FetchResponse>& answer) {
-  if (!answer) return went_wrong("The task hub's storage is away: " + to_string(answer.error()));
-  return went_wrong("The task hub's storage answered " + std::to_string(answer->status) + ": " +
-                    answer->body);
-}
-
-bool is_answer(const Result<FetchResponse>& answer, std::initializer_list<int> expected) {
-  return answer && std::find(expected.begin(), expected.end(), answer->status) != expected.end();
-}
 
 std::string new_instance_id() {  // 32 hexadecimal digits, as a GUID in format "N"
   constexpr std::string_view digits = "0123456789abcdef";
@@ -61,82 +31,62 @@ std::string new_instance_id() {  // 32 hexadecimal digits, as a GUID in format "
   return id;
 }
 
-std::string instance_path(const std::string& id) {
-  return "/instances/" + percent_encode(id);
+// How long a start may wait for its output, and how often it looks.
+struct Wait {
+  std::chrono::milliseconds timeout{0};
+  std::chrono::milliseconds interval{0};
+};
+
+std::optional<std::chrono::milliseconds> seconds_in(const Query& query, std::string_view name) {
+  constexpr double longest = 3600;
+  const std::string text = query.get(name);
+  double seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  if (!(seconds > 0) || seconds > longest) return std::nullopt;
+  return std::chrono::milliseconds{static_cast<std::int64_t>(seconds * 1000)};
 }
 
-bool is_still_going(const Instance& instance) {
-  return !is_finished(instance.status);
+std::optional<Wait> wait_asked_for(const Query& query) {
+  const auto timeout = seconds_in(query, "timeout");
+  const auto interval = seconds_in(query, "pollingInterval");
+  if (!timeout || !interval) return std::nullopt;
+  Wait wait;
+  wait.timeout = *timeout;
+  wait.interval = std::max(*interval, std::chrono::milliseconds{10});
+  return wait;
 }
 
-// Query parameters of a list or purge as the storage wants them; nullopt: a bad value.
-std::optional<std::string> storage_filter(const Query& query) {
-  std::string out = "?prefix=" + percent_encode(query.get("instanceIdPrefix"));
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 2> times{
-      {{"createdTimeFrom", "from"}, {"createdTimeTo", "to"}}};
-  for (const auto& [theirs, ours] : times) {
-    const std::string text = query.get(theirs);
-    if (text.empty()) continue;
-    const auto time = parse_time(text);
-    if (!time) return std::nullopt;
-    out += "&" + std::string{ours} + "=" + std::to_string(time->time_since_epoch().count());
-  }
-  out += "&statuses=" + percent_encode(query.get("runtimeStatus"));
-  if (const auto top = query.number("top", 1, 10'000)) out += "&top=" + std::to_string(*top);
-  return out;
+bool is_known_connection(const std::string& name) {
+  return name.empty() || same_ignoring_case(name, "Storage") ||
+         same_ignoring_case(name, "AzureWebJobsStorage");
+}
+
+std::string status_in(const std::string& body) {  // {"status":"Running"}
+  constexpr std::string_view before = "\"status\":\"";
+  const auto found = body.find(before);
+  if (found == std::string::npos) return "Running";
+  const auto from = found + before.size();
+  return body.substr(from, body.find('"', from) - from);
 }
 
 }  // namespace
 
-struct DurableApi::Call {
-  Call(ServerRequest request_in, DurableRoute route_in, const AppOptions& options)
-      : request{std::move(request_in)}, route{std::move(route_in)}, query{request.query()} {
-    management.origin = origin_of(request, options);
-    management.hub = query.get("taskHub", options.hub);
-    management.key = options.key;
-  }
+DurableApi::DurableApi(const AppOptions& options, const FunctionKeys& keys, StorageClient* storage,
+                       OrchestrationWorker* worker)
+    : options_{options}, keys_{keys}, storage_{storage}, worker_{worker} {}
 
-  ServerRequest request;
-  DurableRoute route;
-  Query query;
-  ManagementContext management;
-};
-
-std::string origin_of(const ServerRequest& request, const AppOptions& options) {
-  const auto field = [&request](std::string_view name) -> std::string {
-    const std::string* value = transport::find_header(request.headers, name);
-    return value == nullptr ? std::string{} : *value;
-  };
-  std::string scheme = "http";
-  std::string host = field("Host");
-  if (options.forwarded_host) {
-    if (const std::string forwarded = field("X-Forwarded-Host"); !forwarded.empty())
-      host = forwarded;
-    if (const std::string proto = field("X-Forwarded-Proto"); !proto.empty()) scheme = proto;
-  }
-  return scheme + "://" + host;
-}
-
-DurableApi::DurableApi(const AppOptions& options, StorageClient* storage,
-                       std::function<void()> started)
-    : options_{options}, storage_{storage}, started_{std::move(started)} {}
-
-// The header wins over the query, as in the Functions host.
-bool DurableApi::is_authorized(const Call& call) const {
-  if (options_.key.empty()) return true;
-  const std::string* header = transport::find_header(call.request.headers, "x-functions-key");
-  return (header != nullptr ? *header : call.query.get("code")) == options_.key;
+void DurableApi::there_is_work() {
+  if (worker_ != nullptr) worker_->nudge();
 }
 
 asio::awaitable<ServerResponse> DurableApi::handle(ServerRequest request, DurableRoute route) {
-  Call call{std::move(request), std::move(route), options_};
-  if (!is_authorized(call)) co_return empty(401);
-  if (call.route.action == DurableAction::unknown) co_return empty(404);
+  Call call{std::move(request), std::move(route), options_, keys_};
+  if (call.route.action == DurableAction::unknown) co_return empty_answer(404);
   if (storage_ == nullptr) co_return went_wrong("This app was started without --storage.");
   if (!is_valid_hub_name(call.management.hub)) co_return bad_request("The task hub is not valid.");
-  const std::string connection = call.query.get("connection", "Storage");
-  if (connection != "Storage" && connection != "AzureWebJobsStorage")
-    co_return went_wrong("There is no connection named '" + connection + "'.");
+  if (const std::string name = call.query.get("connection"); !is_known_connection(name))
+    co_return went_wrong("There is no connection named '" + name + "'.");
   switch (call.route.action) {
     case DurableAction::start:
       co_return co_await start(call);
@@ -160,12 +110,18 @@ asio::awaitable<ServerResponse> DurableApi::handle(ServerRequest request, Durabl
       co_return co_await control(call, "rewind");
     case DurableAction::restart:
       co_return co_await restart(call);
+    case DurableAction::entity_get:
+      co_return co_await entity(call);
+    case DurableAction::entity_list:
+      co_return co_await list_entities(call);
+    case DurableAction::entity_signal:
+      co_return co_await signal(call);
     case DurableAction::make_primary:
-      co_return empty(200);
+      co_return co_await make_primary();
     case DurableAction::unknown:
       break;
   }
-  co_return empty(404);
+  co_return empty_answer(404);
 }
 
 asio::awaitable<ServerResponse> DurableApi::start_from_function(ServerRequest request,
@@ -173,8 +129,9 @@ asio::awaitable<ServerResponse> DurableApi::start_from_function(ServerRequest re
   DurableRoute route;
   route.action = DurableAction::start;
   route.function = std::move(function);
-  Call call{std::move(request), std::move(route), options_};
+  Call call{std::move(request), std::move(route), options_, keys_};
   call.management.hub = options_.hub;
+  call.management.shape = options_.payload_shape;
   if (storage_ == nullptr) co_return went_wrong("This app was started without --storage.");
   co_return co_await start(call);
 }
@@ -189,165 +146,56 @@ asio::awaitable<ServerResponse> DurableApi::start(Call& call) {
   if (!is_valid_instance_id(start.id)) co_return bad_request("The instance id is not valid.");
   start.function = function;
   if (!call.request.body.empty()) start.input = call.request.body;
-  if (!is_json(start.input)) co_return bad_request("The request body is not JSON.");
+  if (!is_json(start.input)) co_return bad_request("Invalid JSON content");
   start.plan = plan_of(start.input, options_.plan);
-  const std::string id = start.id;
-  ServerResponse response = co_await create(call, std::move(start));
-  const bool waits =
-      call.query.number("timeout", 1, 3600) && call.query.number("pollingInterval", 1, 3600);
-  if (response.status == 202 && waits) response = co_await wait_for_output(call, id);
-  co_return response;
+  co_return co_await create(call, start);
 }
 
-asio::awaitable<ServerResponse> DurableApi::create(Call& call, NewInstance start) {
-  const std::string id = start.id;
-  std::string body = write_new_instance(start);
-  const auto answer =
-      co_await storage_->call("POST", call.management.hub, "/instances", std::move(body));
+asio::awaitable<ServerResponse> DurableApi::create(Call& call, const NewInstance& start) {
+  const auto wait = wait_asked_for(call.query);
+  if (wait && wait->interval > wait->timeout)
+    co_return bad_request("The timeout should be longer than the polling interval.");
+  const std::string body = write_new_instance(start);
+  const auto answer = co_await storage_->call("POST", call.management.hub, "/instances", body);
   if (is_answer(answer, {409})) {
-    const auto existing = answer->body.find("\"status\":\"");
-    std::string word = "Running";
-    if (existing != std::string::npos) {
-      const auto from = existing + std::string_view{"\"status\":\""}.size();
-      word = answer->body.substr(from, answer->body.find('"', from) - from);
-    }
-    co_return went_wrong("An Orchestration instance with the status " + word + " already exists.");
+    const std::string message =
+        "An Orchestration instance with the status " + status_in(answer->body) + " already exists.";
+    if (options_.already_exists_status == 409) co_return json_answer(409, error_object(message));
+    co_return went_wrong(message);
   }
   if (!is_answer(answer, {201})) co_return storage_trouble(answer);
-  started_();
-  ServerResponse response = json(202, check_status_payload(call.management, id));
-  response.headers.emplace_back("Location", status_query_uri(call.management, id));
-  response.headers.emplace_back("Retry-After", "10");
-  co_return response;
+  there_is_work();
+  if (wait) co_return co_await wait_for_output(call, start.id, wait->timeout, wait->interval);
+  co_return check_status_response(call.management, start.id);
 }
 
 // `timeout` and `pollingInterval`: the answer waits for the orchestration, within limits.
-asio::awaitable<ServerResponse> DurableApi::wait_for_output(Call& call, std::string id) {
+asio::awaitable<ServerResponse> DurableApi::wait_for_output(Call& call, const std::string& id,
+                                                            std::chrono::milliseconds timeout,
+                                                            std::chrono::milliseconds interval) {
   const auto executor = co_await asio::this_coro::executor;
   asio::steady_timer timer{executor};
-  const auto now = std::chrono::steady_clock::now();
-  const auto end = now + std::chrono::seconds{*call.query.number("timeout", 1, 3600)};
-  const auto every = std::chrono::seconds{*call.query.number("pollingInterval", 1, 3600)};
+  const auto end = std::chrono::steady_clock::now() + timeout;
+  const std::string path = instance_path(id);
   for (;;) {
-    const std::string path = instance_path(id);
-    const auto answer = co_await storage_->call("GET", call.management.hub, path, "");
+    const auto answer = co_await storage_->call("GET", call.management.hub, path);
     if (!is_answer(answer, {200, 404})) co_return storage_trouble(answer);
     const auto found = read_instance(answer->body);
     if (found && found->instance.status == RuntimeStatus::completed)
-      co_return json(200, found->instance.output);
+      co_return json_answer(200, found->instance.output);
     if (found && is_finished(found->instance.status))
-      co_return json(200, status_object(found->instance, found->history, StatusView{}));
-    if (std::chrono::steady_clock::now() + every > end) break;
-    timer.expires_after(every);
+      co_return status_answer(call, found->instance, {});
+    if (std::chrono::steady_clock::now() + interval > end) break;
+    timer.expires_after(interval);
     boost::system::error_code ignored;
     co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   }
-  ServerResponse response = json(202, check_status_payload(call.management, id));
-  response.headers.emplace_back("Location", status_query_uri(call.management, id));
-  response.headers.emplace_back("Retry-After", "10");
-  co_return response;
-}
-
-asio::awaitable<ServerResponse> DurableApi::status(Call& call) {
-  const std::string path = instance_path(call.route.instance_id);
-  const auto answer = co_await storage_->call("GET", call.management.hub, path, "");
-  if (is_answer(answer, {404})) co_return empty(404);
-  if (!is_answer(answer, {200})) co_return storage_trouble(answer);
-  const auto found = read_instance(answer->body);
-  if (!found) co_return went_wrong("The task hub's storage answered something else.");
-  StatusView view;
-  view.input = call.query.flag("showInput", true);
-  view.history = call.query.flag("showHistory", false);
-  view.history_output = call.query.flag("showHistoryOutput", false);
-  const bool flagged = call.query.flag("returnInternalServerErrorOnFailure", false) &&
-                       found->instance.status == RuntimeStatus::failed;
-  const bool going = is_still_going(found->instance);
-  ServerResponse response = json(flagged ? 500
-                                 : going ? 202
-                                         : 200,
-                                 status_object(found->instance, found->history, view));
-  if (going) {
-    response.headers.emplace_back("Location", call.management.origin + call.request.target);
-    response.headers.emplace_back("Retry-After", "5");
-  }
-  co_return response;
-}
-
-asio::awaitable<ServerResponse> DurableApi::list(Call& call) {
-  auto path = storage_filter(call.query);
-  if (!path) co_return bad_request("A time is not valid.");
-  const std::string* token =
-      transport::find_header(call.request.headers, "x-ms-continuation-token");
-  if (token != nullptr) *path += "&after=" + percent_encode(*token);
-  const std::string whole = "/instances" + *path;
-  const auto answer = co_await storage_->call("GET", call.management.hub, whole, "");
-  if (!is_answer(answer, {200})) co_return storage_trouble(answer);
-  const auto page = read_page(answer->body);
-  if (!page) co_return went_wrong("The task hub's storage answered something else.");
-  StatusView view;
-  view.input = call.query.flag("showInput", true);
-  ServerResponse response = json(200, status_array(page->instances, view));
-  response.headers.emplace_back("x-ms-continuation-token",
-                                page->next == 0 ? "" : std::to_string(page->next));
-  co_return response;
-}
-
-namespace {
-
-ServerResponse deleted(const Result<FetchResponse>& answer) {
-  if (!is_answer(answer, {200})) return storage_trouble(answer);
-  if (answer->body == "{\"deleted\":0}") return empty(404);
-  const auto colon = answer->body.find(':');
-  const std::string count = answer->body.substr(colon + 1, answer->body.size() - colon - 2);
-  return json(200, "{\"instancesDeleted\":" + count + "}");
-}
-
-}  // namespace
-
-asio::awaitable<ServerResponse> DurableApi::purge_one(Call& call) {
-  const std::string path = instance_path(call.route.instance_id);
-  const auto answer = co_await storage_->call("DELETE", call.management.hub, path, "");
-  co_return deleted(answer);
-}
-
-asio::awaitable<ServerResponse> DurableApi::purge_many(Call& call) {
-  if (call.query.get("createdTimeFrom").empty())
-    co_return bad_request("createdTimeFrom is needed.");
-  const auto filter = storage_filter(call.query);
-  if (!filter) co_return bad_request("A time is not valid.");
-  const std::string path = "/instances" + *filter;
-  const auto answer = co_await storage_->call("DELETE", call.management.hub, path, "");
-  co_return deleted(answer);
-}
-
-asio::awaitable<ServerResponse> DurableApi::raise_event(Call& call) {
-  const std::string* type = transport::find_header(call.request.headers, "Content-Type");
-  const std::string media = type == nullptr ? "" : type->substr(0, type->find(';'));
-  if (!same_ignoring_case(media, "application/json"))
-    co_return bad_request("Only application/json is accepted.");
-  std::string data = call.request.body.empty() ? "null" : call.request.body;
-  if (!is_json(data)) co_return bad_request("The request body is not JSON.");
-  const std::string path =
-      instance_path(call.route.instance_id) + "/events/" + percent_encode(call.route.event);
-  const auto answer = co_await storage_->call("POST", call.management.hub, path, std::move(data));
-  if (!is_answer(answer, {202, 404, 410})) co_return storage_trouble(answer);
-  co_return empty(answer->status);
-}
-
-asio::awaitable<ServerResponse> DurableApi::control(Call& call, const char* action) {
-  const std::string path = instance_path(call.route.instance_id) + "/" + action +
-                           "?reason=" + percent_encode(call.query.get("reason"));
-  const auto answer = co_await storage_->call("POST", call.management.hub, path, "");
-  if (is_answer(answer, {409}))
-    co_return went_wrong("The orchestration is not in a state that allows this.");
-  if (!is_answer(answer, {202, 404, 410})) co_return storage_trouble(answer);
-  started_();  // resumed or rewound work is picked up at once
-  co_return empty(answer->status);
+  co_return check_status_response(call.management, id);
 }
 
 asio::awaitable<ServerResponse> DurableApi::restart(Call& call) {
   const std::string path = instance_path(call.route.instance_id);
-  const auto answer = co_await storage_->call("GET", call.management.hub, path, "");
+  const auto answer = co_await storage_->call("GET", call.management.hub, path);
   if (is_answer(answer, {404}))
     co_return bad_request("InstanceId does not match a valid orchestration instance.");
   if (!is_answer(answer, {200})) co_return storage_trouble(answer);
@@ -358,9 +206,17 @@ asio::awaitable<ServerResponse> DurableApi::restart(Call& call) {
   again.id = new_id ? new_instance_id() : call.route.instance_id;
   again.function = found->instance.function;
   again.input = found->instance.input;
-  again.plan = found->instance.plan;
-  ServerResponse response = co_await create(call, std::move(again));
-  co_return response;
+  again.plan = plan_of(again.input, options_.plan);
+  co_return co_await create(call, again);
+}
+
+asio::awaitable<ServerResponse> DurableApi::make_primary() {
+  if (!options_.app_lease || worker_ == nullptr)
+    co_return bad_request("The app lease is off, so no app can be made the primary one.");
+  const bool written = co_await worker_->app_lease().make_primary();
+  if (!written) co_return went_wrong("The task hub's storage is away.");
+  there_is_work();  // and with it the first try
+  co_return empty_answer(200);
 }
 
 }  // namespace rehearsal

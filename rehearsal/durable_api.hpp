@@ -5,26 +5,29 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
-#include <functional>
+#include <chrono>
 #include <optional>
 #include <string>
 
 #include "rehearsal/app_options.hpp"
+#include "rehearsal/check_status_payload.hpp"
 #include "rehearsal/durable_route.hpp"
+#include "rehearsal/orchestration_worker.hpp"
 #include "rehearsal/storage_client.hpp"
-#include "rehearsal/uri.hpp"
 #include "transport/http_server.hpp"
 
 namespace rehearsal {
 
 class DurableApi {
  public:
-  // `storage` null: the app has no task hub. `started` is called after each accepted start.
-  DurableApi(const AppOptions& options, StorageClient* storage, std::function<void()> started);
+  // Both null: the app has no task hub.
+  DurableApi(const AppOptions& options, const FunctionKeys& keys, StorageClient* storage,
+             OrchestrationWorker* worker);
 
+  // Whoever calls has checked the request's key.
   boost::asio::awaitable<transport::ServerResponse> handle(transport::ServerRequest request,
                                                            DurableRoute route);
-  // The same without a key: a starter function of one's own uses its binding, not the HTTP API.
+  // A starter function of one's own: it uses its binding, and its SDK writes the answer.
   boost::asio::awaitable<transport::ServerResponse> start_from_function(
       transport::ServerRequest request, std::string function);
 
@@ -33,23 +36,31 @@ class DurableApi {
   using Response = boost::asio::awaitable<transport::ServerResponse>;
 
   Response start(Call& call);
-  Response create(Call& call, NewInstance start);
-  Response wait_for_output(Call& call, std::string id);
+  Response create(Call& call, const NewInstance& start);
+  Response wait_for_output(Call& call, const std::string& id, std::chrono::milliseconds timeout,
+                           std::chrono::milliseconds interval);
+  Response restart(Call& call);
+  Response make_primary();
+
   Response status(Call& call);
   Response list(Call& call);
   Response purge_one(Call& call);
   Response purge_many(Call& call);
   Response raise_event(Call& call);
-  Response control(Call& call, const char* action);
-  Response restart(Call& call);
-  bool is_authorized(const Call& call) const;
+  Response control(Call& call, std::string_view action);
+
+  Response entity(Call& call);
+  Response list_entities(Call& call);
+  Response signal(Call& call);
+
+  transport::ServerResponse status_answer(const Call& call, const Instance& instance,
+                                          const std::vector<HistoryEvent>& history) const;
+  void there_is_work();
 
   const AppOptions& options_;
+  const FunctionKeys& keys_;
   StorageClient* storage_;
-  std::function<void()> started_;
+  OrchestrationWorker* worker_;
 };
-
-// The scheme and authority that the app believes to be reached under.
-std::string origin_of(const transport::ServerRequest& request, const AppOptions& options);
 
 }  // namespace rehearsal

@@ -3,14 +3,16 @@
 #include <algorithm>
 #include <vector>
 
-#include "rehearsal/hub_json.hpp"
 #include "rehearsal/uri.hpp"
 
 namespace rehearsal {
 
 namespace {
 
-constexpr std::string_view webhook_path = "/runtime/webhooks/durabletask";
+constexpr std::string_view base_paths[] = {
+    "/runtime/webhooks/durabletask",
+    "/admin/extensions/DurableTaskExtension",  // of version 1
+};
 
 std::vector<std::string_view> split(std::string_view path) {
   std::vector<std::string_view> parts;
@@ -55,17 +57,52 @@ void parse_instances(std::string_view method, const std::vector<std::string_view
   }
 }
 
+std::string lower(std::string text) {
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
+  return text;
+}
+
+void parse_entities(std::string_view method, const std::vector<std::string_view>& parts,
+                    DurableRoute& route) {
+  if (parts.size() > 3) return;
+  if (parts.size() > 1) route.entity = lower(percent_decode(parts[1]));
+  if (parts.size() > 2) route.key = parts[2] == "$" ? std::string{} : percent_decode(parts[2]);
+  if (method == "GET")
+    route.action = route.key ? DurableAction::entity_get : DurableAction::entity_list;
+  if ((method == "POST" || method == "DELETE") && parts.size() > 1)
+    route.action = DurableAction::entity_signal;
+}
+
+// What follows the extension's path; nullopt: it is another path.
+std::optional<std::string_view> below_base(std::string_view path) {
+  for (const std::string_view base : base_paths) {
+    if (!same_ignoring_case(path.substr(0, base.size()), base)) continue;
+    path.remove_prefix(base.size());
+    if (path.empty() || path.front() == '/') return path;
+    return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+// The verbs that the host lets through to an extension.
+bool reaches_extensions(std::string_view method) {
+  return method == "GET" || method == "PUT" || method == "POST" || method == "DELETE" ||
+         method == "OPTIONS";
+}
+
 }  // namespace
 
 std::optional<DurableRoute> parse_durable_route(std::string_view method, std::string_view path) {
-  if (!same_ignoring_case(path.substr(0, webhook_path.size()), webhook_path)) return std::nullopt;
-  path.remove_prefix(webhook_path.size());
-  if (!path.empty() && path.front() != '/') return std::nullopt;
+  const auto rest = below_base(path);
+  if (!rest) return std::nullopt;
   DurableRoute route;
-  const auto parts = split(path);
+  const auto parts = split(*rest);
   if (parts.empty()) return route;
   if (same_ignoring_case(parts[0], "makeprimary") && parts.size() == 1) {
-    if (method == "POST") route.action = DurableAction::make_primary;
+    if (reaches_extensions(method)) route.action = DurableAction::make_primary;
+  } else if (same_ignoring_case(parts[0], "entities")) {
+    parse_entities(method, parts, route);
   } else if (same_ignoring_case(parts[0], "instances")) {
     parse_instances(method, parts, route);
   } else if (same_ignoring_case(parts[0], "orchestrators") && method == "POST" &&
@@ -100,40 +137,6 @@ bool is_valid_hub_name(std::string_view name) {
   const auto is_allowed = [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); };
   return name.size() >= 3 && name.size() <= 45 && is_letter(name.front()) &&
          std::all_of(name.begin(), name.end(), is_allowed);
-}
-
-namespace {
-
-std::string instance_uri(const ManagementContext& context, std::string_view id) {
-  return context.origin + std::string{webhook_path} + "/instances/" + percent_encode(id);
-}
-
-std::string parameters(const ManagementContext& context) {
-  std::string text = "taskHub=" + context.hub + "&connection=Storage";
-  if (!context.key.empty()) text += "&code=" + percent_encode(context.key);
-  return text;
-}
-
-}  // namespace
-
-std::string status_query_uri(const ManagementContext& context, std::string_view id) {
-  return instance_uri(context, id) + "?" + parameters(context);
-}
-
-std::string check_status_payload(const ManagementContext& context, std::string_view id) {
-  const std::string instance = instance_uri(context, id);
-  const std::string common = parameters(context);
-  const auto with_reason = [&](const char* action) {
-    return instance + "/" + action + "?reason={text}&" + common;
-  };
-  return string_object({{"id", std::string{id}},
-                        {"statusQueryGetUri", instance + "?" + common},
-                        {"sendEventPostUri", instance + "/raiseEvent/{eventName}?" + common},
-                        {"terminatePostUri", with_reason("terminate")},
-                        {"purgeHistoryDeleteUri", instance + "?" + common},
-                        {"restartPostUri", instance + "/restart?" + common},
-                        {"suspendPostUri", with_reason("suspend")},
-                        {"resumePostUri", with_reason("resume")}});
 }
 
 }  // namespace rehearsal

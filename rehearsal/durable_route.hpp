@@ -20,6 +20,9 @@ enum class DurableAction {
   resume,
   rewind,
   restart,
+  entity_get,
+  entity_list,
+  entity_signal,  // DELETE too
   make_primary,
   unknown,  // under the extension's path, but no route of this verb: 404
 };
@@ -29,6 +32,8 @@ struct DurableRoute {
   std::string function;
   std::string instance_id;
   std::string event;
+  std::string entity;              // in lower case: names of entities have none
+  std::optional<std::string> key;  // "$" stands for the empty one
 };
 
 // nullopt: not a path of the Durable extension.
@@ -41,14 +46,5 @@ std::optional<std::string> parse_custom_starter(std::string_view method, std::st
 bool is_valid_instance_id(std::string_view id);
 // Letters and digits, starting with a letter, 3 to 45 of them.
 bool is_valid_hub_name(std::string_view name);
-
-// Where the answers to a start say that the instance can be managed.
-struct ManagementContext {
-  std::string origin;  // "http://host:port"
-  std::string hub;
-  std::string key;  // "" when the extension asks for none
-};
-std::string check_status_payload(const ManagementContext&, std::string_view id);
-std::string status_query_uri(const ManagementContext&, std::string_view id);
 
 }  // namespace rehearsal

@@ -13,6 +13,7 @@
 #include "rehearsal/app_control.hpp"
 #include "rehearsal/app_options.hpp"
 #include "rehearsal/durable_api.hpp"
+#include "rehearsal/function_keys.hpp"
 #include "rehearsal/orchestration_worker.hpp"
 #include "rehearsal/storage_client.hpp"
 #include "transport/http_server.hpp"
@@ -34,6 +35,8 @@ class FunctionApp {
   boost::asio::awaitable<transport::ServerResponse> respond(transport::ServerRequest request);
   boost::asio::awaitable<transport::ServerResponse> api(transport::ServerRequest request);
   boost::asio::awaitable<void> run_worker();
+  boost::asio::awaitable<std::optional<transport::ServerResponse>> hub_control(
+      const transport::ServerRequest& request);
   transport::ServerResponse control(const transport::ServerRequest& request);
   transport::ServerResponse statistics() const;
   void part_ended();
@@ -41,6 +44,7 @@ class FunctionApp {
   boost::asio::any_io_executor executor_;
   const AppOptions options_;
   AppControl control_;
+  FunctionKeys keys_;
   std::optional<StorageClient> storage_;
   std::optional<OrchestrationWorker> worker_;
   std::optional<DurableApi> durable_;

@@ -1,47 +1,71 @@
 #include "rehearsal/hub_store.hpp"
 
+#include <algorithm>
 #include <stdexcept>
+
+#include "rehearsal/hub_run.hpp"
 
 namespace rehearsal {
 
+using ledger::Statement;
+using ledger::Transaction;
+
 namespace {
+
+constexpr std::int64_t schema_version = 2;
 
 constexpr const char* schema = R"sql(
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
 PRAGMA busy_timeout = 2000;
+CREATE TABLE IF NOT EXISTS hubs (
+  hub TEXT PRIMARY KEY COLLATE NOCASE, created INTEGER NOT NULL,
+  worked INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS instances (
   position INTEGER PRIMARY KEY AUTOINCREMENT,
-  hub TEXT NOT NULL, id TEXT NOT NULL, function TEXT NOT NULL, status TEXT NOT NULL,
-  input TEXT NOT NULL, custom_status TEXT NOT NULL DEFAULT 'null',
-  output TEXT NOT NULL DEFAULT 'null', created INTEGER NOT NULL, updated INTEGER NOT NULL,
-  steps INTEGER NOT NULL, step_ms INTEGER NOT NULL, wait_for TEXT NOT NULL,
-  fails INTEGER NOT NULL, steps_done INTEGER NOT NULL DEFAULT 0,
-  waiting INTEGER NOT NULL DEFAULT 0, owner TEXT NOT NULL DEFAULT '',
-  lease_until INTEGER NOT NULL DEFAULT 0, epoch INTEGER NOT NULL DEFAULT 0,
+  hub TEXT NOT NULL COLLATE NOCASE, id TEXT NOT NULL, execution INTEGER NOT NULL,
+  function TEXT NOT NULL, status TEXT NOT NULL, input TEXT NOT NULL,
+  custom_status TEXT NOT NULL DEFAULT 'null', output TEXT NOT NULL DEFAULT 'null',
+  created INTEGER NOT NULL, updated INTEGER NOT NULL, plan TEXT NOT NULL,
+  steps_done INTEGER NOT NULL DEFAULT 0, started INTEGER NOT NULL DEFAULT 0,
+  repaired INTEGER NOT NULL DEFAULT 0, ready INTEGER NOT NULL DEFAULT 1,
+  wake_at INTEGER NOT NULL DEFAULT 0, failure TEXT NOT NULL DEFAULT '',
+  parent TEXT NOT NULL DEFAULT '', parent_execution INTEGER NOT NULL DEFAULT 0,
+  parent_step INTEGER NOT NULL DEFAULT 0,
   UNIQUE (hub, id));
-CREATE INDEX IF NOT EXISTS claimable ON instances (hub, status, lease_until);
+CREATE INDEX IF NOT EXISTS ready_ones ON instances (hub, position) WHERE ready = 1;
+CREATE INDEX IF NOT EXISTS sleeping_ones ON instances (hub, wake_at) WHERE wake_at > 0;
+CREATE INDEX IF NOT EXISTS children_of ON instances (hub, parent_execution)
+  WHERE parent_execution > 0;
 CREATE TABLE IF NOT EXISTS history (
   position INTEGER PRIMARY KEY AUTOINCREMENT,
-  hub TEXT NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, at INTEGER NOT NULL,
-  name TEXT NOT NULL, result TEXT NOT NULL, app TEXT NOT NULL);
+  hub TEXT NOT NULL COLLATE NOCASE, id TEXT NOT NULL, type TEXT NOT NULL, at INTEGER NOT NULL,
+  name TEXT NOT NULL, result TEXT NOT NULL, app TEXT NOT NULL, scheduled INTEGER NOT NULL,
+  step INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS history_of ON history (hub, id);
-CREATE TABLE IF NOT EXISTS activity_counts (
-  hub TEXT NOT NULL, app TEXT NOT NULL, activities INTEGER NOT NULL DEFAULT 0,
-  taken_over INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (hub, app));
+CREATE TABLE IF NOT EXISTS activities (
+  position INTEGER PRIMARY KEY AUTOINCREMENT,
+  hub TEXT NOT NULL COLLATE NOCASE, id TEXT NOT NULL, execution INTEGER NOT NULL,
+  name TEXT NOT NULL, step INTEGER NOT NULL, of INTEGER NOT NULL, milliseconds INTEGER NOT NULL,
+  fails INTEGER NOT NULL, scheduled INTEGER NOT NULL, owner TEXT NOT NULL DEFAULT '',
+  lease_until INTEGER NOT NULL DEFAULT 0, epoch INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (hub, id, step));
+CREATE INDEX IF NOT EXISTS claimable ON activities (hub, lease_until);
+CREATE TABLE IF NOT EXISTS executions (
+  position INTEGER PRIMARY KEY AUTOINCREMENT,
+  hub TEXT NOT NULL COLLATE NOCASE, id TEXT NOT NULL, function TEXT NOT NULL,
+  created INTEGER NOT NULL, started_by TEXT NOT NULL DEFAULT '', status TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS executions_of ON executions (hub, id);
+CREATE TABLE IF NOT EXISTS shares (
+  hub TEXT NOT NULL COLLATE NOCASE, execution INTEGER NOT NULL, app TEXT NOT NULL,
+  turns INTEGER NOT NULL, started INTEGER NOT NULL, activities INTEGER NOT NULL,
+  taken_over INTEGER NOT NULL, PRIMARY KEY (hub, execution, app));
 )sql";
 
 constexpr std::string_view columns =
-    "SELECT position, id, function, status, input, custom_status, output, created, updated, steps,"
-    " step_ms, wait_for, fails, steps_done, owner, epoch FROM instances ";
-
-WallTime time_of(std::int64_t milliseconds) {
-  return WallTime{std::chrono::milliseconds{milliseconds}};
-}
-
-std::int64_t number_of(WallTime time) {
-  return time.time_since_epoch().count();
-}
+    "SELECT position, id, function, status, input, custom_status, output, created, updated,"
+    " plan, execution, steps_done, started, repaired, wake_at, failure, parent, parent_execution,"
+    " parent_step FROM instances ";
 
 Instance read_instance(const Statement& row) {
   Instance out;
@@ -53,20 +77,11 @@ Instance read_instance(const Statement& row) {
   out.output = row.text(6);
   out.created = time_of(row.number(7));
   out.updated = time_of(row.number(8));
-  out.plan.steps = static_cast<int>(row.number(9));
-  out.plan.step_time = std::chrono::milliseconds{row.number(10)};
-  out.plan.wait_for = row.text(11);
-  out.plan.fails = row.number(12) != 0;
-  out.steps_done = static_cast<int>(row.number(13));
-  out.owner = row.text(14);
-  out.epoch = row.number(15);
   return out;
 }
 
 bool contains(const std::vector<RuntimeStatus>& list, RuntimeStatus status) {
-  for (const RuntimeStatus one : list)
-    if (one == status) return true;
-  return list.empty();
+  return list.empty() || std::find(list.begin(), list.end(), status) != list.end();
 }
 
 bool matches(const Instance& instance, const ListFilter& filter) {
@@ -75,29 +90,96 @@ bool matches(const Instance& instance, const ListFilter& filter) {
          (!filter.created_to || instance.created <= *filter.created_to);
 }
 
+std::string lower(std::string_view text) {
+  std::string out{text};
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
+  return out;
+}
+
+AppShare read_share(const Statement& row, int first) {
+  AppShare share;
+  share.app = row.text(first);
+  share.turns = row.number(first + 1);
+  share.started = row.number(first + 2);
+  share.activities = row.number(first + 3);
+  share.taken_over = row.number(first + 4);
+  return share;
+}
+
 }  // namespace
 
 HubStore::HubStore(const std::string& file) : db_{file} {
+  {
+    Statement version{db_, "PRAGMA user_version"};
+    version.step();
+    Statement tables{db_, "SELECT count(*) FROM sqlite_master"};
+    tables.step();
+    if (tables.number(0) > 0 && version.number(0) != schema_version)
+      throw std::runtime_error(file + " was written by another version; take a new file");
+  }
   db_.execute(schema);
+  db_.execute(("PRAGMA user_version = " + std::to_string(schema_version)).c_str());
+  entities_.create_tables();
+  app_leases_.create_tables();
+}
+
+void HubStore::ensure_hub(std::string_view hub, WallTime now) {
+  const std::string name = lower(hub);
+  if (known_hubs_.contains(name)) return;
+  Statement insert{db_, "INSERT OR IGNORE INTO hubs (hub, created) VALUES (?,?)"};
+  insert.bind(hub).bind(number_of(now)).run();
+  constexpr std::size_t most_remembered = 10'000;
+  if (known_hubs_.size() < most_remembered) known_hubs_.insert(name);
+}
+
+std::vector<HubSummary> HubStore::hubs() {
+  std::vector<HubSummary> out;
+  Statement select{db_,
+                   "SELECT hub, worked, (SELECT count(*) FROM instances i WHERE i.hub = h.hub)"
+                   " FROM hubs h ORDER BY hub"};
+  while (select.step()) {
+    HubSummary one;
+    one.hub = select.text(0);
+    one.worked = select.number(1) != 0;
+    one.instances = select.number(2);
+    out.push_back(std::move(one));
+  }
+  return out;
 }
 
 std::optional<RuntimeStatus> HubStore::create(std::string_view hub, const NewInstance& start,
                                               WallTime now) {
   Transaction transaction{db_};
-  if (const auto existing = get(hub, start.id)) {
-    if (!is_finished(existing->status)) return existing->status;
-    forget(hub, start.id);
+  if (const auto existing = load(hub, start.id)) {
+    if (!is_finished(existing->instance.status)) return existing->instance.status;
+    forget(hub, *existing);
   }
-  Statement insert{db_,
-                   "INSERT INTO instances (hub, id, function, status, input, created, updated,"
-                   " steps, step_ms, wait_for, fails) VALUES (?,?,?,'Pending',?,?,?,?,?,?,?)"};
-  insert.bind(hub).bind(start.id).bind(start.function).bind(start.input);
-  insert.bind(number_of(now)).bind(number_of(now)).bind(std::int64_t{start.plan.steps});
-  insert.bind(std::int64_t{start.plan.step_time.count()}).bind(start.plan.wait_for);
-  insert.bind(std::int64_t{start.plan.fails ? 1 : 0}).run();
-  add_history(hub, start.id, "ExecutionStarted", start.function, start.input, "", now);
+  insert(hub, start, nullptr, 0, now);
   transaction.commit();
   return std::nullopt;
+}
+
+void HubStore::insert(std::string_view hub, const NewInstance& start, const Run* parent,
+                      int parent_step, WallTime now) {
+  Statement execution{db_,
+                      "INSERT INTO executions (hub, id, function, created, status)"
+                      " VALUES (?,?,?,?,'Pending') RETURNING position"};
+  execution.bind(hub).bind(start.id).bind(start.function).bind(number_of(now)).step();
+  Statement insert{db_,
+                   "INSERT INTO instances (hub, id, execution, function, status, input, created,"
+                   " updated, plan, parent, parent_execution, parent_step)"
+                   " VALUES (?,?,?,?,'Pending',?,?,?,?,?,?,?)"};
+  insert.bind(hub).bind(start.id).bind(execution.number(0)).bind(start.function);
+  insert.bind(start.input).bind(number_of(now)).bind(number_of(now)).bind(write_plan(start.plan));
+  insert.bind(parent == nullptr ? std::string{} : parent->instance.id);
+  insert.bind(parent == nullptr ? std::int64_t{0} : parent->execution);
+  insert.bind(std::int64_t{parent_step}).run();
+  HistoryEvent event;
+  event.type = "ExecutionStarted";
+  event.at = now;
+  event.name = start.function;
+  add_history(hub, start.id, event);
 }
 
 std::optional<Instance> HubStore::get(std::string_view hub, std::string_view id) {
@@ -107,15 +189,43 @@ std::optional<Instance> HubStore::get(std::string_view hub, std::string_view id)
   return read_instance(select);
 }
 
+std::optional<HubStore::Run> HubStore::load(std::string_view hub, std::string_view id) {
+  Statement select{db_, std::string{columns} + "WHERE hub = ? AND id = ?"};
+  select.bind(hub).bind(id);
+  if (!select.step()) return std::nullopt;
+  Run run;
+  run.instance = read_instance(select);
+  auto plan = read_plan(select.text(9));
+  if (!plan) throw std::runtime_error("the plan of " + run.instance.id + " cannot be read");
+  run.plan = std::move(*plan);
+  run.execution = select.number(10);
+  run.steps_done = static_cast<int>(select.number(11));
+  run.started = select.number(12) != 0;
+  run.repaired = select.number(13) != 0;
+  run.wake_at = select.number(14);
+  run.failure = select.text(15);
+  run.parent = select.text(16);
+  run.parent_execution = select.number(17);
+  run.parent_step = static_cast<int>(select.number(18));
+  return run;
+}
+
 std::vector<HistoryEvent> HubStore::history(std::string_view hub, std::string_view id) {
   std::vector<HistoryEvent> out;
   Statement select{db_,
-                   "SELECT type, at, name, result, app FROM history WHERE hub = ? AND id = ?"
-                   " ORDER BY position"};
+                   "SELECT type, at, name, result, app, scheduled FROM history"
+                   " WHERE hub = ? AND id = ? ORDER BY position"};
   select.bind(hub).bind(id);
-  while (select.step())
-    out.push_back(HistoryEvent{select.text(0), time_of(select.number(1)), select.text(2),
-                               select.text(3), select.text(4)});
+  while (select.step()) {
+    HistoryEvent event;
+    event.type = select.text(0);
+    event.at = time_of(select.number(1));
+    event.name = select.text(2);
+    event.result = select.text(3);
+    event.app = select.text(4);
+    event.scheduled = time_of(select.number(5));
+    out.push_back(std::move(event));
+  }
   return out;
 }
 
@@ -137,94 +247,11 @@ Page HubStore::list(std::string_view hub, const ListFilter& filter) {
   return page;
 }
 
-Control HubStore::act(std::string_view hub, std::string_view id, RuntimeStatus to,
-                      std::string_view event, std::string_view reason, WallTime now) {
-  // The epoch moves on, so that the app that runs it learns of it with its next report.
-  Statement update{db_,
-                   "UPDATE instances SET status = ?, updated = ?, owner = '', lease_until = 0,"
-                   " epoch = epoch + 1 WHERE hub = ? AND id = ?"};
-  update.bind(to_string(to)).bind(number_of(now)).bind(hub).bind(id).run();
-  add_history(hub, id, event, "", reason, "", now);
-  return Control::accepted;
-}
-
-Control HubStore::terminate(std::string_view hub, std::string_view id, std::string_view reason,
-                            WallTime now) {
-  Transaction transaction{db_};
-  const auto instance = get(hub, id);
-  if (!instance) return Control::not_found;
-  if (is_finished(instance->status)) return Control::finished;
-  act(hub, id, RuntimeStatus::terminated, "ExecutionTerminated", reason, now);
-  Statement output{db_, "UPDATE instances SET output = ? WHERE hub = ? AND id = ?"};
-  output.bind(reason).bind(hub).bind(id).run();
-  transaction.commit();
-  return Control::accepted;
-}
-
-Control HubStore::suspend(std::string_view hub, std::string_view id, std::string_view reason,
-                          WallTime now) {
-  Transaction transaction{db_};
-  const auto instance = get(hub, id);
-  if (!instance) return Control::not_found;
-  if (is_finished(instance->status)) return Control::finished;
-  if (instance->status == RuntimeStatus::suspended) return Control::accepted;
-  act(hub, id, RuntimeStatus::suspended, "ExecutionSuspended", reason, now);
-  transaction.commit();
-  return Control::accepted;
-}
-
-Control HubStore::resume(std::string_view hub, std::string_view id, std::string_view reason,
-                         WallTime now) {
-  Transaction transaction{db_};
-  const auto instance = get(hub, id);
-  if (!instance) return Control::not_found;
-  if (is_finished(instance->status)) return Control::finished;
-  if (instance->status != RuntimeStatus::suspended) return Control::accepted;
-  act(hub, id, RuntimeStatus::running, "ExecutionResumed", reason, now);
-  transaction.commit();
-  return Control::accepted;
-}
-
-Control HubStore::rewind(std::string_view hub, std::string_view id, std::string_view reason,
-                         WallTime now) {
-  Transaction transaction{db_};
-  const auto instance = get(hub, id);
-  if (!instance) return Control::not_found;
-  if (!is_finished(instance->status)) return Control::wrong_state;
-  if (instance->status != RuntimeStatus::failed) return Control::finished;
-  act(hub, id, RuntimeStatus::running, "ExecutionRewound", reason, now);
-  // What made it fail is taken to be repaired; its last step runs again.
-  Statement retry{db_,
-                  "UPDATE instances SET fails = 0, output = 'null',"
-                  " steps_done = max(steps_done - 1, 0) WHERE hub = ? AND id = ?"};
-  retry.bind(hub).bind(id).run();
-  Statement last{db_,
-                 "DELETE FROM history WHERE position = (SELECT max(position) FROM history"
-                 " WHERE hub = ? AND id = ? AND type = 'TaskCompleted')"};
-  last.bind(hub).bind(id).run();
-  transaction.commit();
-  return Control::accepted;
-}
-
-Control HubStore::raise_event(std::string_view hub, std::string_view id, std::string_view event,
-                              std::string_view data, WallTime now) {
-  Transaction transaction{db_};
-  const auto instance = get(hub, id);
-  if (!instance) return Control::not_found;
-  if (is_finished(instance->status)) return Control::finished;
-  add_history(hub, id, "EventRaised", event, data, "", now);
-  Statement waiting{db_, "SELECT waiting FROM instances WHERE hub = ? AND id = ?"};
-  waiting.bind(hub).bind(id);
-  const bool waits = waiting.step() && waiting.number(0) != 0;
-  if (waits && has_event(hub, id, instance->plan.wait_for)) finish(hub, *instance, now);
-  transaction.commit();
-  return Control::accepted;
-}
-
 bool HubStore::purge(std::string_view hub, std::string_view id) {
   Transaction transaction{db_};
-  if (!get(hub, id)) return false;
-  forget(hub, id);
+  const auto run = load(hub, id);
+  if (!run) return false;
+  forget(hub, *run);
   transaction.commit();
   return true;
 }
@@ -236,27 +263,88 @@ std::size_t HubStore::purge(std::string_view hub, const ListFilter& filter) {
   std::size_t purged = 0;
   for (const Instance& instance : list(hub, everything).instances) {
     if (!is_finished(instance.status)) continue;
-    forget(hub, instance.id);
+    if (const auto run = load(hub, instance.id)) forget(hub, *run);
     ++purged;
   }
   transaction.commit();
   return purged;
 }
 
-void HubStore::forget(std::string_view hub, std::string_view id) {
-  for (const std::string_view table : {"instances", "history"}) {
+void HubStore::forget(std::string_view hub, const Run& run) {
+  if (!is_finished(run.instance.status)) {
+    Statement lost{db_, "UPDATE executions SET status = 'Purged' WHERE position = ?"};
+    lost.bind(run.execution).run();
+  }
+  for (const std::string_view table : {"instances", "history", "activities"}) {
     Statement remove{db_, "DELETE FROM " + std::string{table} + " WHERE hub = ? AND id = ?"};
-    remove.bind(hub).bind(id).run();
+    remove.bind(hub).bind(run.instance.id).run();
   }
 }
 
-void HubStore::add_history(std::string_view hub, std::string_view id, std::string_view type,
-                           std::string_view name, std::string_view result, std::string_view app,
-                           WallTime now) {
+void HubStore::add_history(std::string_view hub, std::string_view id, const HistoryEvent& event,
+                           int step) {
   Statement insert{db_,
-                   "INSERT INTO history (hub, id, type, at, name, result, app)"
-                   " VALUES (?,?,?,?,?,?,?)"};
-  insert.bind(hub).bind(id).bind(type).bind(number_of(now)).bind(name).bind(result).bind(app).run();
+                   "INSERT INTO history (hub, id, type, at, name, result, app, scheduled, step)"
+                   " VALUES (?,?,?,?,?,?,?,?,?)"};
+  insert.bind(hub).bind(id).bind(event.type).bind(number_of(event.at)).bind(event.name);
+  insert.bind(event.result).bind(event.app).bind(number_of(event.scheduled));
+  insert.bind(std::int64_t{step}).run();
+}
+
+std::vector<AppShare> HubStore::shares(std::string_view hub) {
+  std::vector<AppShare> out;
+  Statement select{db_,
+                   "SELECT app, sum(turns), sum(started), sum(activities), sum(taken_over)"
+                   " FROM shares WHERE hub = ? GROUP BY app ORDER BY app"};
+  select.bind(hub);
+  while (select.step()) out.push_back(read_share(select, 0));
+  return out;
+}
+
+ExecutionPage HubStore::executions(std::string_view hub, std::string_view id, std::int64_t after,
+                                   std::size_t top) {
+  ExecutionPage page;
+  // The plus keeps the index on ids out of a question that has none: by position it needs no sort.
+  const std::string where =
+      id.empty() ? "+hub = ? AND position > ?" : "hub = ? AND position > ? AND id = ?";
+  Statement select{db_,
+                   "SELECT position, id, function, created, started_by, status"
+                   " FROM executions WHERE " +
+                       where + " ORDER BY position LIMIT ?"};
+  select.bind(hub).bind(after);
+  if (!id.empty()) select.bind(id);
+  select.bind(static_cast<std::int64_t>(top) + 1);
+  while (select.step()) {
+    if (page.executions.size() == top) {
+      page.next = page.executions.back().position;
+      break;
+    }
+    Execution one;
+    one.position = select.number(0);
+    one.id = select.text(1);
+    one.function = select.text(2);
+    one.created = time_of(select.number(3));
+    one.started_by = select.text(4);
+    one.status = select.text(5);
+    Statement apps{db_,
+                   "SELECT app, turns, started, activities, taken_over FROM shares"
+                   " WHERE hub = ? AND execution = ? ORDER BY app"};
+    apps.bind(hub).bind(one.position);
+    while (apps.step()) one.apps.push_back(read_share(apps, 0));
+    page.executions.push_back(std::move(one));
+  }
+  return page;
+}
+
+void HubStore::count(std::string_view hub, std::int64_t execution, const AppShare& share) {
+  Statement upsert{db_,
+                   "INSERT INTO shares (hub, execution, app, turns, started, activities,"
+                   " taken_over) VALUES (?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET"
+                   " turns = turns + excluded.turns, started = started + excluded.started,"
+                   " activities = activities + excluded.activities,"
+                   " taken_over = taken_over + excluded.taken_over"};
+  upsert.bind(hub).bind(execution).bind(share.app).bind(share.turns).bind(share.started);
+  upsert.bind(share.activities).bind(share.taken_over).run();
 }
 
 }  // namespace rehearsal

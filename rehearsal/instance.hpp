@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "rehearsal/plan.hpp"
+
 namespace rehearsal {
 
 using WallTime = std::chrono::sys_time<std::chrono::milliseconds>;
@@ -34,16 +36,6 @@ std::string time_text(WallTime);
 // Also takes a fraction, a missing "Z" and a bare date.
 std::optional<WallTime> parse_time(std::string_view);
 
-// What an orchestration of the stand-in does: `steps` activities one after the other, then perhaps
-// a wait for an external event; it can be told to fail at the end.
-struct Plan {
-  int steps = 5;
-  std::chrono::milliseconds step_time{200};
-  std::string wait_for;  // name of an event
-  bool fails = false;
-  bool operator==(const Plan&) const = default;
-};
-
 struct NewInstance {
   std::string id;
   std::string function;
@@ -60,18 +52,15 @@ struct Instance {
   std::string output = "null";
   WallTime created{};
   WallTime updated{};
-  Plan plan;
-  int steps_done = 0;
-  std::string owner;       // the app that holds the lease; "" nobody
-  std::int64_t epoch = 0;  // of the lease: an app that lost it cannot report any more
 };
 
 struct HistoryEvent {
   std::string type;  // ExecutionStarted, TaskCompleted, EventRaised, ...
   WallTime at{};
-  std::string name;    // function or event
-  std::string result;  // JSON text or ""
-  std::string app;     // who did it
+  std::string name;      // function or event
+  std::string result;    // JSON text or ""
+  std::string app;       // who did it
+  WallTime scheduled{};  // of a task or timer; zero: not shown
 };
 
 struct ListFilter {
@@ -87,45 +76,75 @@ struct Page {
   std::int64_t next = 0;  // 0: the end
 };
 
-struct Lease {
-  std::string id;
+// An activity that an app has under way. The epoch moves on whenever another app is given it.
+struct ActivityLease {
+  std::int64_t id = 0;
   std::int64_t epoch = 0;
 };
 
-struct StepReport {
-  std::string id;
+struct ActivityReport {
+  std::int64_t id = 0;
   std::int64_t epoch = 0;
-  int step = 0;        // from 1
   std::string result;  // JSON text
 };
 
 // One exchange between an app and its storage: everything the app has to tell since the last one,
-// and how much work it can take.
+// and what it will take.
 struct WorkReport {
   std::string app;
-  std::chrono::milliseconds lease{5000};
-  std::vector<Lease> held;
-  std::vector<StepReport> steps;
-  std::size_t capacity = 0;
-  bool release = false;  // the app ends: give its leases back
+  std::chrono::milliseconds lease{5000};  // of activities
+  std::vector<ActivityLease> held;
+  std::vector<ActivityReport> finished;
+  bool orchestrates = true;  // it may run orchestrators and entities
+  std::size_t capacity = 0;  // activities it can take
+  bool release = false;      // the app ends: give its activities back
 };
 
-struct Work {
-  std::string id;
+struct Activity {
+  std::int64_t id = 0;
   std::int64_t epoch = 0;
-  Plan plan;
-  int steps_done = 0;
+  std::string name;
+  int step = 0;  // of the orchestration, from 1
+  int of = 0;
+  std::chrono::milliseconds time{0};
 };
 
 struct WorkAnswer {
-  std::vector<Work> work;
-  std::vector<std::string> lost;  // no longer the app's: ended, suspended or taken over
+  std::vector<Activity> activities;
+  std::vector<std::int64_t> lost;  // no longer the app's: ended or taken over
+  bool more = false;               // ask again at once
 };
 
-struct ActivityCount {
+// What one app did for an execution or, added up, for a hub.
+struct AppShare {
   std::string app;
+  std::int64_t turns = 0;       // of the orchestrator
+  std::int64_t started = 0;     // activities
   std::int64_t activities = 0;  // completed and recorded
-  std::int64_t taken_over = 0;  // instances resumed from another app
+  std::int64_t taken_over = 0;  // activities that another app had left
+};
+
+// One accepted start. It stays on record when its instance is purged or its id used again, so that
+// a rehearsal can tell what ran once, twice or never.
+struct Execution {
+  std::int64_t position = 0;
+  std::string id;
+  std::string function;
+  WallTime created{};
+  std::string started_by;  // the app whose orchestrator ran first; "" none yet
+  std::string status;      // the last one, or "Purged"
+  std::vector<AppShare> apps;
+};
+
+struct ExecutionPage {
+  std::vector<Execution> executions;
+  std::int64_t next = 0;
+};
+
+struct HubSummary {
+  std::string hub;
+  std::int64_t instances = 0;
+  bool worked = false;  // an app has ever asked it for work; if not, its instances wait for ever
 };
 
 }  // namespace rehearsal

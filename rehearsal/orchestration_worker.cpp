@@ -5,6 +5,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "rehearsal/hub_json.hpp"
+#include "rehearsal/hub_wire.hpp"
 
 namespace rehearsal {
 
@@ -17,10 +18,6 @@ constexpr std::size_t most_running = 500;
 constexpr std::size_t most_per_exchange = 50;  // leaves some for the other app of a shared hub
 constexpr std::chrono::milliseconds shortest_pause{10};
 
-const std::string& lease_name(const AppOptions& options) {
-  return options.site_name.empty() ? options.name : options.site_name;
-}
-
 }  // namespace
 
 OrchestrationWorker::OrchestrationWorker(asio::any_io_executor executor, const AppOptions& options,
@@ -28,7 +25,8 @@ OrchestrationWorker::OrchestrationWorker(asio::any_io_executor executor, const A
     : options_{options},
       storage_{storage},
       may_run_{std::move(may_run)},
-      timer_{std::move(executor)} {}
+      timer_{std::move(executor)},
+      app_lease_{options, storage} {}
 
 void OrchestrationWorker::nudge() {
   nudged_ = true;
@@ -43,9 +41,11 @@ void OrchestrationWorker::stop() {
 asio::awaitable<void> OrchestrationWorker::run() {
   while (!stopping_) {
     if (may_run_()) {
+      co_await app_lease_.act(steady_clock::now());
       co_await exchange();
     } else {
       running_.clear();  // a host that is stopped forgets; its leases run out
+      app_lease_.forget();
     }
     next_poll_ = steady_clock::now() + std::min(options_.poll_interval, options_.lease / 3);
     co_await wait_until_due();
@@ -54,8 +54,8 @@ asio::awaitable<void> OrchestrationWorker::run() {
 }
 
 asio::awaitable<void> OrchestrationWorker::wait_until_due() {
-  TimePoint due = next_poll_;
-  for (const auto& [id, instance] : running_) due = std::min(due, instance.step_ends);
+  TimePoint due = std::min(next_poll_, app_lease_.due());
+  for (const auto& [id, running] : running_) due = std::min(due, running.ends);
   due = std::max(due, steady_clock::now() + shortest_pause);
   if (!nudged_) {
     timer_.expires_at(due);
@@ -67,24 +67,27 @@ asio::awaitable<void> OrchestrationWorker::wait_until_due() {
 
 WorkReport OrchestrationWorker::report(TimePoint now) const {
   WorkReport out;
-  out.app = lease_name(options_);
+  out.app = options_.name;
   out.lease = options_.lease;
   out.release = stopping_;
+  out.orchestrates = app_lease_.owns();
   const std::size_t room = most_running - std::min(most_running, running_.size());
-  out.capacity = std::min(room, most_per_exchange);
-  for (const auto& [id, instance] : running_) {
-    if (instance.step_ends <= now) {
-      StepReport step;
-      step.id = id;
-      step.epoch = instance.epoch;
-      step.step = instance.steps_done + 1;
-      step.result = json_string("step " + std::to_string(step.step) + " of " +
-                                std::to_string(instance.plan.steps) + " on " + options_.name);
-      // The last report ends the instance, and its lease with it.
-      if (step.step < instance.plan.steps) out.held.push_back(Lease{id, instance.epoch});
-      out.steps.push_back(std::move(step));
+  if (app_lease_.owns() || !options_.activities_need_lease)
+    out.capacity = std::min(room, most_per_exchange);
+  for (const auto& [id, running] : running_) {
+    const Activity& activity = running.activity;
+    if (running.ends <= now) {
+      ActivityReport done;
+      done.id = id;
+      done.epoch = activity.epoch;
+      done.result = json_string("step " + std::to_string(activity.step) + " of " +
+                                std::to_string(activity.of) + " on " + options_.name);
+      out.finished.push_back(std::move(done));
     } else {
-      out.held.push_back(Lease{id, instance.epoch});
+      ActivityLease lease;
+      lease.id = id;
+      lease.epoch = activity.epoch;
+      out.held.push_back(lease);
     }
   }
   return out;
@@ -93,44 +96,29 @@ WorkReport OrchestrationWorker::report(TimePoint now) const {
 asio::awaitable<void> OrchestrationWorker::exchange() {
   const TimePoint now = steady_clock::now();
   const WorkReport sent = report(now);
-  std::string body = write_report(sent);
-  std::string method = "POST";
-  std::string path = "/work";
-  const auto answer =
-      co_await storage_.call(std::move(method), options_.hub, std::move(path), std::move(body));
+  const std::string body = write_report(sent);
+  const auto answer = co_await storage_.call("POST", options_.hub, "/work", body);
   // Storage away: everything stays due and is reported with the next exchange; the hub ignores
   // what it already knows, and refuses it when the lease went to somebody else meanwhile.
   if (!answer || answer->status != 200) {
-    for (auto& [id, instance] : running_)
-      instance.step_ends = std::max(instance.step_ends, now + options_.poll_interval);
+    for (auto& [id, running] : running_)
+      running.ends = std::max(running.ends, now + options_.poll_interval);
     co_return;
   }
   if (const auto got = read_answer(answer->body)) apply(sent, *got, steady_clock::now());
 }
 
 void OrchestrationWorker::apply(const WorkReport& sent, const WorkAnswer& answer, TimePoint now) {
-  for (const std::string& id : answer.lost) running_.erase(id);
-  for (const StepReport& step : sent.steps) {
-    const auto found = running_.find(step.id);
-    if (found == running_.end()) continue;
-    ++activities_reported_;
-    found->second.steps_done = step.step;
-    if (step.step >= found->second.plan.steps) {
-      running_.erase(found);
-      continue;
-    }
-    found->second.step_ends = now + found->second.plan.step_time;
+  for (const std::int64_t id : answer.lost) running_.erase(id);
+  for (const ActivityReport& done : sent.finished)
+    if (running_.erase(done.id) == 1) ++activities_reported_;
+  for (const Activity& activity : answer.activities) {
+    Running& running = running_[activity.id];
+    running.activity = activity;
+    running.ends = now + activity.time;
     ++activities_started_;
   }
-  for (const Work& work : answer.work) {
-    Running instance;
-    instance.epoch = work.epoch;
-    instance.plan = work.plan;
-    instance.steps_done = work.steps_done;
-    instance.step_ends = now + work.plan.step_time;
-    running_[work.id] = std::move(instance);
-    ++activities_started_;
-  }
+  if (answer.more && running_.size() < most_running) nudged_ = true;
 }
 
 }  // namespace rehearsal

@@ -102,7 +102,6 @@ asio::awaitable<ServerResponse> plain_route(ServerRequest request, const AppOpti
   constexpr long long most_bytes = 1'000'000'000'000;
   const std::string_view path = request.path();
   if (path == "/") co_return landing_page(options);
-  if (same_ignoring_case(path, "/admin/host/ping")) co_return ServerResponse{200, "text/plain", ""};
   if (same_ignoring_case(path, "/api/health"))
     co_return json(string_object({{"name", options.name}, {"state", "running"}}) + "\n");
   if (same_ignoring_case(path, "/api/echo")) co_return echo(request, options);

@@ -9,7 +9,6 @@
 namespace rehearsal {
 
 //   GET  /                    the landing page
-//        /admin/host/ping     200
 //        /api/health          {"name", "state"}
 //   *    /api/echo            the request as JSON; ?raw=1: its body
 //        /api/delay/{ms}      answers after that time

@@ -1,8 +1,10 @@
 #include "rehearsal/storage_api.hpp"
 
+#include <algorithm>
 #include <exception>
 
 #include "rehearsal/hub_json.hpp"
+#include "rehearsal/hub_wire.hpp"
 #include "rehearsal/uri.hpp"
 
 namespace rehearsal {
@@ -34,18 +36,24 @@ std::optional<std::string_view> take_segment(std::string_view& path) {
   return segment;
 }
 
+constexpr long long most = 1'000'000'000'000'000'000;
+
+std::optional<WallTime> time_in(const Query& query, std::string_view name) {
+  const auto number = query.number(name, -most, most);
+  if (!number) return std::nullopt;
+  return WallTime{std::chrono::milliseconds{*number}};
+}
+
+std::size_t top_of(const Query& query) {
+  return static_cast<std::size_t>(query.number("top", 1, 10'000).value_or(100));
+}
+
 ListFilter filter_of(const Query& query) {
-  constexpr long long most = 1'000'000'000'000'000'000;
-  const auto time = [&](std::string_view name) -> std::optional<WallTime> {
-    const auto number = query.number(name, 0, most);
-    if (!number) return std::nullopt;
-    return WallTime{std::chrono::milliseconds{*number}};
-  };
   ListFilter filter;
   filter.id_prefix = query.get("prefix");
-  filter.created_from = time("from");
-  filter.created_to = time("to");
-  filter.top = static_cast<std::size_t>(query.number("top", 1, 10'000).value_or(100));
+  filter.created_from = time_in(query, "from");
+  filter.created_to = time_in(query, "to");
+  filter.top = top_of(query);
   filter.after = query.number("after", 0, most).value_or(0);
   const std::string statuses = query.get("statuses");
   for (std::string_view rest = statuses; !rest.empty();) {
@@ -73,7 +81,18 @@ int status_of(Control outcome) {
 }  // namespace
 
 asio::awaitable<ServerResponse> StorageApi::handle(ServerRequest request) {
-  co_return answer(request);
+  if (request.path().starts_with("/_control")) {
+    if (!request.peer_is_loopback) co_return not_found();
+    co_return faults_.command(request.method, request.path(), request.query());
+  }
+  const std::string* name = transport::find_header(request.headers, "X-App");
+  const std::string app = name == nullptr ? std::string{} : percent_decode(*name);
+  auto instead = co_await faults_.before(app);
+  if (instead) co_return std::move(*instead);
+  ServerResponse response = answer(request);
+  faults_.count(app, request.target.size() + request.body.size(), response.body.size());
+  co_await faults_.after(app);
+  co_return response;
 }
 
 ServerResponse StorageApi::answer(const ServerRequest& request) {
@@ -81,9 +100,11 @@ ServerResponse StorageApi::answer(const ServerRequest& request) {
   if (path == "/healthz") return json(200, "{\"state\":\"ok\"}");
   const auto area = take_segment(path);
   const auto hub = take_segment(path);
-  if (area != "hubs" || !hub) return not_found();
-  const std::string name = percent_decode(*hub);
+  if (area != "hubs") return not_found();
   try {
+    if (!hub) return json(200, write_hubs(store_.hubs()));
+    const std::string name = percent_decode(*hub);
+    store_.ensure_hub(name, wall_now());
     return on_hub(request, name, path);
   } catch (const std::exception& error) {  // the database: full, gone, read-only
     return json(500, error_object(error.what()));
@@ -94,8 +115,13 @@ ServerResponse StorageApi::on_hub(const ServerRequest& request, std::string_view
                                   std::string_view rest) {
   const auto area = take_segment(rest);
   const auto id = take_segment(rest);
+  if (area == "lease") return on_lease(request, hub, id.value_or(""));
   if (area == "instances" && !id) return on_instances(request, hub);
-  if (area == "activities" && !id) return json(200, write_counts(store_.activity_counts(hub)));
+  if (area && !id && *area != "work") {
+    if (area == "activities") return json(200, write_shares(store_.shares(hub)));
+    if (area == "executions") return on_executions(request, hub);
+    return on_entities(request, hub, *area);
+  }
   if (area == "work" && !id && request.method == "POST") {
     const auto report = read_report(request.body);
     if (!report) return json(400, error_object("not a work report"));
@@ -113,6 +139,66 @@ ServerResponse StorageApi::on_hub(const ServerRequest& request, std::string_view
     return json(status_of(outcome), "{}");
   }
   return control(request, hub, instance, *action);
+}
+
+ServerResponse StorageApi::on_executions(const ServerRequest& request, std::string_view hub) {
+  const Query query{request.query()};
+  const auto after = query.number("after", 0, most).value_or(0);
+  const std::string id = query.get("id");
+  return json(200, write_executions(store_.executions(hub, id, after, top_of(query))));
+}
+
+ServerResponse StorageApi::on_entities(const ServerRequest& request, std::string_view hub,
+                                       std::string_view area) {
+  const Query query{request.query()};
+  const std::string name = query.get("name");
+  EntityStore& entities = store_.entities();
+  if (area == "entity" && request.method == "GET") {
+    auto entity = entities.get(hub, name, query.get("key"));
+    if (!entity) return not_found();
+    EntityPage page;
+    page.entities.push_back(std::move(*entity));
+    return json(200, write_entity_page(page));
+  }
+  if (area == "entities" && request.method == "GET") {
+    EntityFilter filter;
+    filter.name = name;
+    filter.from = time_in(query, "from");
+    filter.to = time_in(query, "to");
+    filter.top = top_of(query);
+    filter.after = query.number("after", 0, most).value_or(0);
+    return json(200, write_entity_page(entities.list(hub, filter)));
+  }
+  if (area == "signal" && request.method == "POST") {
+    entities.signal(hub, name, query.get("key"), query.get("op"), request.body);
+    return json(202, "{}");
+  }
+  return not_found();
+}
+
+ServerResponse StorageApi::on_lease(const ServerRequest& request, std::string_view hub,
+                                    std::string_view action) {
+  const Query query{request.query()};
+  const WallTime now = wall_now();
+  AppLeaseStore& leases = store_.app_leases();
+  if (action.empty() && request.method == "GET")
+    return json(200, write_lease_state(leases.get(hub, now)));
+  if (request.method != "POST") return not_found();
+  LeaseOutcome outcome = LeaseOutcome::ok;
+  if (action == "acquire")
+    outcome = leases.acquire(
+        hub, query.get("id"),
+        std::chrono::milliseconds{query.number("ms", 1, 86'400'000).value_or(60'000)}, now);
+  else if (action == "renew")
+    outcome = leases.renew(hub, query.get("id"), now);
+  else if (action == "change")
+    outcome = leases.change(hub, query.get("from"), query.get("to"), now);
+  else if (action == "note")
+    leases.write_note(hub, query.get("owner"), query.get("desired"));
+  else
+    return not_found();
+  if (outcome == LeaseOutcome::ok) return json(200, "{}");
+  return json(409, string_object({{"error", std::string{to_string(outcome)}}}));
 }
 
 ServerResponse StorageApi::on_instances(const ServerRequest& request, std::string_view hub) {
@@ -134,7 +220,9 @@ ServerResponse StorageApi::on_instance(const ServerRequest& request, std::string
   if (request.method != "GET") return not_found();
   const auto instance = store_.get(hub, id);
   if (!instance) return not_found();
-  return json(200, write_instance(*instance, store_.history(hub, id)));
+  const bool with_history = Query{request.query()}.flag("history", false);
+  return json(200, write_instance(*instance, with_history ? store_.history(hub, id)
+                                                          : std::vector<HistoryEvent>{}));
 }
 
 ServerResponse StorageApi::control(const ServerRequest& request, std::string_view hub,

@@ -15,17 +15,18 @@ namespace rehearsal {
 
 class StorageClient {
  public:
-  StorageClient(config::Url storage, std::chrono::milliseconds timeout);
+  // `app` is told with each call: the storage counts, and can be slow, for each app by itself.
+  StorageClient(config::Url storage, std::chrono::milliseconds timeout, std::string app = {});
 
-  // `path` starts with '/' and is below /hubs/{hub}.
-  boost::asio::awaitable<transport::Result<transport::FetchResponse>> call(std::string method,
-                                                                           std::string hub,
-                                                                           std::string path,
-                                                                           std::string body);
+  // `path` starts with '/' and is below /hubs/{hub}. Nothing that is passed need outlive the call.
+  boost::asio::awaitable<transport::Result<transport::FetchResponse>> call(
+      std::string_view method, std::string_view hub, std::string_view path,
+      std::string_view body = {}) const;
 
  private:
   config::Url storage_;
   std::chrono::milliseconds timeout_;
+  std::string app_;
 };
 
 }  // namespace rehearsal

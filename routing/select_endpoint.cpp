@@ -40,6 +40,8 @@ std::string_view to_string(Reason reason) {
       return "rescue";
     case Reason::best_effort:
       return "best_effort";
+    case Reason::instance:
+      return "instance";
     case Reason::none:
       return "none";
   }

@@ -17,6 +17,7 @@ enum class Reason {
   retry,        // an earlier attempt of this request failed
   rescue,       // this request waited on an endpoint that turned bad
   best_effort,  // everything is degraded: fail open
+  instance,     // the instance lives there
   none,         // nobody may serve
 };
 std::string_view to_string(Reason);

@@ -5,8 +5,13 @@
 #include <cstring>
 #include <mutex>
 
+#include "config/sip_hash.hpp"
+
 namespace routing {
 namespace {
+
+using config::hash_text;
+using config::SipHash;
 
 constexpr std::size_t most_shards = 64;
 constexpr std::size_t ways = 8;  // answers in one set
@@ -19,60 +24,6 @@ struct Slot {
 
 using Set = std::array<Slot, ways>;
 
-// SipHash-2-4 (Aumasson and Bernstein, 2012): a client that picks its own key cannot aim at the
-// set of another one without knowing the seed.
-class SipHash {
- public:
-  SipHash(std::uint64_t k0, std::uint64_t k1)
-      : v0_{k0 ^ 0x736f6d6570736575ULL},
-        v1_{k1 ^ 0x646f72616e646f6dULL},
-        v2_{k0 ^ 0x6c7967656e657261ULL},
-        v3_{k1 ^ 0x7465646279746573ULL} {}
-
-  void word(std::uint64_t m) {
-    v3_ ^= m;
-    round();
-    round();
-    v0_ ^= m;
-  }
-  std::uint64_t finish() {
-    v2_ ^= 0xff;
-    for (int i = 0; i < 4; ++i) round();
-    return v0_ ^ v1_ ^ v2_ ^ v3_;
-  }
-
- private:
-  void round() {
-    v0_ += v1_;
-    v1_ = std::rotl(v1_, 13) ^ v0_;
-    v0_ = std::rotl(v0_, 32);
-    v2_ += v3_;
-    v3_ = std::rotl(v3_, 16) ^ v2_;
-    v0_ += v3_;
-    v3_ = std::rotl(v3_, 21) ^ v0_;
-    v2_ += v1_;
-    v1_ = std::rotl(v1_, 17) ^ v2_;
-    v2_ = std::rotl(v2_, 32);
-  }
-  std::uint64_t v0_, v1_, v2_, v3_;
-};
-
-std::uint64_t hash_text(std::uint64_t k0, std::uint64_t k1, std::string_view text) {
-  SipHash hash{k0, k1};
-  std::uint64_t word = 0;
-  std::size_t filled = 0;
-  for (const char c : text) {
-    word |= std::uint64_t{static_cast<unsigned char>(c)} << (8 * filled);
-    if (++filled == 8) {
-      hash.word(word);
-      word = 0;
-      filled = 0;
-    }
-  }
-  hash.word(word | (std::uint64_t{text.size() & 0xff} << 56));
-  return hash.finish();
-}
-
 std::uint64_t next_key(std::uint64_t& state) {  // splitmix64: spreads one seed over four keys
   state += 0x9e3779b97f4a7c15ULL;
   std::uint64_t z = state;
@@ -82,7 +33,7 @@ std::uint64_t next_key(std::uint64_t& state) {  // splitmix64: spreads one seed 
 }
 
 std::uint64_t read_word(const std::uint8_t* bytes) {
-  std::uint64_t word;
+  std::uint64_t word = 0;
   std::memcpy(&word, bytes, sizeof word);
   return std::endian::native == std::endian::little ? __builtin_bswap64(word) : word;
 }

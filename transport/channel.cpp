@@ -146,7 +146,7 @@ IoResult Channel::tls_read(char* into, std::size_t size) {
 }
 
 IoResult Channel::peek() {
-  char byte;
+  char byte = 0;
   if (ssl_) {
     ERR_clear_error();
     const int got = SSL_peek(ssl_, &byte, 1);

@@ -29,10 +29,8 @@ struct IoResult {
 
 class ReadinessTarget {
  public:
+  virtual ~ReadinessTarget() = default;
   virtual void on_ready(std::uint8_t bit) = 0;
-
- protected:
-  ~ReadinessTarget() = default;
 };
 
 // Its owner closes it and then buries the object that holds it (EventLoop::bury).

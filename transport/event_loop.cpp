@@ -93,7 +93,7 @@ void EventLoop::run_again() {
 }
 
 void EventLoop::run_posted() {
-  std::uint64_t count;
+  std::uint64_t count = 0;
   (void)!::read(wake_, &count, sizeof count);
   std::vector<std::function<void()>> due;
   {

@@ -185,6 +185,7 @@ asio::awaitable<void> HttpServer::Impl::serve(Connection& connection, std::strin
       connection.stream.reset();
       co_return;
     }
+    if (response.close_connection) break;
     const bool keep = co_await answer(connection, incoming, std::move(response));
     if (!keep) break;
   }

@@ -48,6 +48,7 @@ struct ServerResponse {
   ChunkSource next_chunk;                        // when set, replaces `body`
   std::optional<std::uint64_t> streamed_length;  // known length of it; else sent chunked
   bool reset_connection = false;                 // no answer: the connection is reset (TCP RST)
+  bool close_connection = false;                 // no answer: the connection is closed in order
 };
 
 using ServerHandler = std::function<boost::asio::awaitable<ServerResponse>(ServerRequest)>;

@@ -4,9 +4,12 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <boost/asio/execution/context.hpp>
+#include <boost/asio/execution_context.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/query.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -16,6 +19,7 @@
 #include <mutex>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 namespace transport {
 
@@ -40,11 +44,36 @@ config::SocketAddress to_socket_address(const asio::ip::address& address, std::u
   return out;
 }
 
+// A look-up's thread may outlive the io_context, and an io_context that is being destroyed takes no
+// more work, not even a post that it would only throw away. Asio shuts the newest service down
+// first, so this one closes before the scheduler empties its queue.
+class LookupGate final : public asio::execution_context::service {
+ public:
+  struct State {
+    std::mutex mutex;  // of every look-up of this io_context
+    bool open = true;
+  };
+  static asio::execution_context::id id;
+
+  explicit LookupGate(asio::execution_context& context) : service{context} {}
+  const std::shared_ptr<State>& state() const { return state_; }
+
+ private:
+  void shutdown() noexcept override {
+    const std::lock_guard lock{state_->mutex};
+    state_->open = false;
+  }
+
+  std::shared_ptr<State> state_ = std::make_shared<State>();
+};
+asio::execution_context::id LookupGate::id;
+
 // What the waiting coroutine and the look-up's thread share. The timer lives in the coroutine's
 // frame, which may be gone (deadline, end of the io_context) when the thread is done: `waiting` is
-// null from then on, and the lock keeps frame and executor alive while the thread uses them.
+// null from then on, and the gate's lock keeps frame and executor alive while the thread uses them.
 struct Lookup {
-  std::mutex mutex;
+  explicit Lookup(std::shared_ptr<LookupGate::State> shared) : gate{std::move(shared)} {}
+  std::shared_ptr<LookupGate::State> gate;
   asio::steady_timer* waiting = nullptr;
   bool finished = false;
   int error = 0;
@@ -55,7 +84,7 @@ class LeaveAtExit {
  public:
   explicit LeaveAtExit(Lookup& lookup) : lookup_{lookup} {}
   ~LeaveAtExit() {
-    const std::lock_guard lock{lookup_.mutex};
+    const std::lock_guard lock{lookup_.gate->mutex};
     lookup_.waiting = nullptr;
   }
   LeaveAtExit(const LeaveAtExit&) = delete;
@@ -66,7 +95,7 @@ class LeaveAtExit {
 };
 
 void wake(Lookup& lookup) {
-  const std::lock_guard lock{lookup.mutex};
+  const std::lock_guard lock{lookup.gate->mutex};
   if (lookup.waiting != nullptr) lookup.waiting->expires_at(TimePoint::min());
 }
 
@@ -98,8 +127,8 @@ void run_look_up(const std::shared_ptr<Lookup>& lookup, const std::string& host,
                  std::uint16_t port) {
   Addresses addresses;
   const int error = look_up(host, port, addresses);
-  const std::lock_guard lock{lookup->mutex};
-  if (lookup->waiting == nullptr) return;
+  const std::lock_guard lock{lookup->gate->mutex};
+  if (!lookup->gate->open || lookup->waiting == nullptr) return;
   lookup->finished = true;
   lookup->error = error;
   lookup->addresses = std::move(addresses);
@@ -126,7 +155,8 @@ asio::awaitable<Result<Addresses>> resolve(std::string host, std::uint16_t port,
 
   const auto executor = co_await asio::this_coro::executor;
   asio::steady_timer timer{executor, deadline};
-  const auto lookup = std::make_shared<Lookup>();
+  auto& gate = asio::use_service<LookupGate>(asio::query(executor, asio::execution::context));
+  const auto lookup = std::make_shared<Lookup>(gate.state());
   lookup->waiting = &timer;
   const LeaveAtExit leave{*lookup};
   try {
@@ -137,7 +167,7 @@ asio::awaitable<Result<Addresses>> resolve(std::string host, std::uint16_t port,
   boost::system::error_code waited;
   co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, waited));
 
-  const std::lock_guard lock{lookup->mutex};
+  const std::lock_guard lock{lookup->gate->mutex};
   if (!lookup->finished)
     co_return Failure{waited ? FailureKind::canceled : FailureKind::timed_out,
                       asio::error::timed_out, "resolving " + host};

@@ -77,6 +77,9 @@ class FramePool {
   std::array<std::size_t, slots> kept_{};
 };
 
+template <class T = void>
+class [[nodiscard]] Task;
+
 namespace detail {
 
 struct PooledFrame {
@@ -104,30 +107,26 @@ struct TaskPromiseBase : PooledFrame {
 template <class T>
 struct TaskPromise : TaskPromiseBase<T> {
   std::optional<T> value_;
-  std::coroutine_handle<TaskPromise> get_return_object() {
-    return std::coroutine_handle<TaskPromise>::from_promise(*this);
-  }
+  Task<T> get_return_object();
   void return_value(T value) { value_.emplace(std::move(value)); }
   T take() { return std::move(*value_); }
 };
 
 template <>
 struct TaskPromise<void> : TaskPromiseBase<void> {
-  std::coroutine_handle<TaskPromise> get_return_object() {
-    return std::coroutine_handle<TaskPromise>::from_promise(*this);
-  }
+  Task<void> get_return_object();
   void return_void() const noexcept {}
   void take() const noexcept {}
 };
 
 }  // namespace detail
 
-template <class T = void>
-class [[nodiscard]] Task {
+template <class T>
+class Task {
  public:
   using promise_type = detail::TaskPromise<T>;
 
-  Task(std::coroutine_handle<promise_type> handle) : handle_{handle} {}
+  explicit Task(std::coroutine_handle<promise_type> handle) : handle_{handle} {}
   Task(Task&& other) noexcept : handle_{std::exchange(other.handle_, {})} {}
   Task(const Task&) = delete;
   Task& operator=(const Task&) = delete;
@@ -146,6 +145,19 @@ class [[nodiscard]] Task {
  private:
   std::coroutine_handle<promise_type> handle_;
 };
+
+namespace detail {
+
+template <class T>
+Task<T> TaskPromise<T>::get_return_object() {
+  return Task<T>{std::coroutine_handle<TaskPromise>::from_promise(*this)};
+}
+
+inline Task<void> TaskPromise<void>::get_return_object() {
+  return Task<void>{std::coroutine_handle<TaskPromise>::from_promise(*this)};
+}
+
+}  // namespace detail
 
 // Starts at once; nobody awaits it.
 struct Detached {

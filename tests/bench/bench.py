@@ -39,7 +39,14 @@ TIMED = {
     "up1m": ("upload of 1 MiB", f"--connections 4 --path /upload --body {t.MIB}", "_big"),
     "close": ("GET, one per connection", "--connections 16 --path /small --close", ""),
 }
-EXACT = ("idle", "instructions", "syscalls")
+EXACT = ("idle", "instructions", "syscalls", "durable")
+# What Durable-aware forwarding adds, as user instructions per request of pairs that differ in one thing.
+DURABLE = {
+    "GET, 1 KiB of text": "--path /small",
+    "GET, 1 KiB of JSON that is no payload": "--path /json",
+    "POST, 202 with 1.7 KiB of text": "--path /as-text/webhooks/durabletask/orchestrators/Order --body 64",
+    "start, 202 payload rewritten": "--path /runtime/webhooks/durabletask/orchestrators/Order --body 64",
+}
 USUAL = ("get", "post", "rate", "1m", "idle", "instructions", "syscalls")
 
 
@@ -172,17 +179,24 @@ class Bench:
                 client.close()
         return {"connections": count, "bytes_per_connection": bytes_each}
 
-    def instructions(self, name):
-        """User instructions per GET: the difference of two runs under callgrind, so that start-up falls out."""
+    def durable(self, name):
+        """User instructions per request of DURABLE, and of each the part that is spent on classifying it."""
+        rows = {what: self.instructions(name, arguments)["per_request"] for what, arguments in DURABLE.items()}
+        only = ["--toggle-collect=durable::classify(*", "--collect-atstart=no"]
+        classify = self.instructions(name, DURABLE["GET, 1 KiB of text"], only)["per_request"]
+        return {"per_request": rows, "classify": classify}
+
+    def instructions(self, name, arguments="--path /small", options=()):
+        """User instructions per request: the difference of two runs under callgrind, so that start-up falls out."""
         counts = {}
         few, many = 1000, 5000
         for requests in (few, many):
             log = f"{self.run}/{name}.callgrind.{requests}"
-            command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", f"--log-file={log}"]
+            command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", f"--log-file={log}", *options]
             process = t.Process(name, command + self.command(name, single=True), self.proxy_core, self.port(name),
                                 f"{self.run}/{name}.callgrind.out", seconds=60)
             try:
-                row = self.load(process.port, f"--connections 8 --path /small --count {requests}")
+                row = self.load(process.port, f"--connections 8 {arguments} --count {requests}")
                 if row["bad"]:
                     raise RuntimeError(f"{name} under callgrind answered {row['bad']} requests badly")
                 process.terminate()
@@ -248,6 +262,12 @@ def show_exact(scenario, result):
         print("| proxy | bytes per idle keep-alive connection | connections |\n| --- | ---: | ---: |")
         for name, e in result.items():
             print(f"| {name} | {e['bytes_per_connection']:.0f} | {e['connections']} |")
+    elif scenario == "durable":
+        for name, e in result.items():
+            print(f"| {name} | user instructions per request |\n| --- | ---: |")
+            for what, count in e["per_request"].items():
+                print(f"| {what} | {count:,.0f} |")
+            print(f"| of a GET: spent on classifying it | {e['classify']:,.0f} |\n")
     elif scenario == "instructions":
         print("| proxy | user instructions per GET |\n| --- | ---: |")
         for name, e in result.items():
@@ -316,9 +336,12 @@ def main():
         bench.start_origin()
         for scenario in (s for s in options.what if s in EXACT):
             results[scenario] = {}
-            for name in options.targets:
-                results[scenario][name] = (bench.instructions(name) if scenario == "instructions"
-                                           else bench.alone(name, getattr(bench, scenario)))
+            able = [n for n in options.targets if scenario != "durable" or n.startswith("understudy")]
+            for name in able:
+                if scenario in ("instructions", "durable"):  # they start the proxy themselves
+                    results[scenario][name] = getattr(bench, scenario)(name)
+                else:
+                    results[scenario][name] = bench.alone(name, getattr(bench, scenario))
             show_exact(scenario, results[scenario])
         timed = [s for s in options.what if s in TIMED]
         proxies = [bench.start(name) for name in options.targets] if timed else []

@@ -7,7 +7,7 @@
 //   load --port P --connections N (--seconds S | --count N) [--rate PER_SECOND] [--path /x]
 //        [--body BYTES] [--close] [--tls]
 //
-// Prints one JSON object. An answer counts as bad unless its status is 200 and its body is complete.
+// Prints one JSON object. An answer counts as bad unless its status is 200 or 202 and its body is complete.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -213,7 +213,7 @@ static long read_head(Connection* c, const char* data, size_t size) {
   const char* connection = strcasestr(c->head, "\r\nconnection:");
   c->body_left = length ? atoll(length + 17) : 0;
   c->close_after = connection && !strncasecmp(connection + 13 + strspn(connection + 13, " "), "close", 5);
-  if (strncmp(c->head + 8, " 200 ", 5) || !length) ++bad;
+  if ((strncmp(c->head + 8, " 200 ", 5) && strncmp(c->head + 8, " 202 ", 5)) || !length) ++bad;
   return (long)(size - ((size_t)(end + 4 - c->head) - before));
 }
 

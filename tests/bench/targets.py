@@ -68,11 +68,31 @@ http {{
 """
 
 
+def plain_json(size):
+    text = '{"items": ["' + "a value of an app\", \"" * (size // 20) + '"]}'
+    return text
+
+
+def payload(port):
+    """A check-status payload as the built-in start route writes it."""
+    instance, query = "3fa85f6457174562b3fc2c963f66afa6", "taskHub=Orders&connection=Storage&code=0123456789abcdef0123456789abcdef0123456789abcdef012345=="
+    url = f"http://127.0.0.1:{port}/runtime/webhooks/durabletask/instances/{instance}"
+    return json.dumps({"id": instance, "statusQueryGetUri": f"{url}?{query}",
+                       "sendEventPostUri": f"{url}/raiseEvent/{{eventName}}?{query}",
+                       "terminatePostUri": f"{url}/terminate?reason={{text}}&{query}",
+                       "purgeHistoryDeleteUri": f"{url}?{query}", "restartPostUri": f"{url}/restart?{query}",
+                       "suspendPostUri": f"{url}/suspend?reason={{text}}&{query}",
+                       "resumePostUri": f"{url}/resume?reason={{text}}&{query}"})
+
+
 def origin_config(run, ports):
     # /upload reads the whole body before it answers, /small answers at once and discards it.
     body = "0123456789abcdef" * 64
     server = f"""    root {run}/www;
     location = /small {{ default_type text/plain; return 200 "{body}"; }}
+    location = /json {{ default_type application/json; return 200 '{plain_json(1024)}'; }}
+    location /runtime/ {{ default_type application/json; return 202 '{payload(ports.origin)}'; }}
+    location /as-text/ {{ default_type text/plain; return 202 '{payload(ports.origin)}'; }}
     location = /upload {{ client_body_buffer_size 2m; proxy_pass_request_body off; proxy_method GET;
       proxy_set_header Content-Length ""; proxy_pass http://127.0.0.1:{ports.origin}/small; }}
     location / {{ default_type application/octet-stream; }}"""

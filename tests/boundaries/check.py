@@ -25,25 +25,25 @@ class Tree:
                     with open(os.path.join(root, path), encoding="utf-8") as source:
                         self.text[path] = source.read()
         self.cmake = read_cmake(root)
-        self.health_core = self._health_core()
+        self.first = {folder: self._first(folder, boxes[0]) for folder, boxes in rules.SPLIT.items()}
 
-    def _health_core(self):
-        """Files of health/ that CMake puts into the core, and the headers without a source they include."""
-        stems = self.cmake.get("health_core", {}).get("ONLY", [])
-        core = {p for p in self.text if p.startswith("health/") and stem(p) in stems}
-        todo = list(core)
+    def _first(self, folder, box):
+        """Files of a split folder that CMake puts into its first box, and the headers without a source they include."""
+        stems = self.cmake.get(box, {}).get("ONLY", [])
+        first = {p for p in self.text if p.startswith(folder + "/") and stem(p) in stems}
+        todo = list(first)
         while todo:
             for _, name, _ in cpp_text.includes(self.text[todo.pop()]):
                 header_only = name[:-4] + ".cpp" not in self.text
-                if name.startswith("health/") and name in self.text and header_only and name not in core:
-                    core.add(name)
+                if name.startswith(folder + "/") and name in self.text and header_only and name not in first:
+                    first.add(name)
                     todo.append(name)
-        return core
+        return first
 
     def box(self, path):
         folder = path.split("/")[0]
-        if folder == "health":
-            return "health_core" if path in self.health_core else "health_io"
+        if folder in rules.SPLIT:
+            return rules.SPLIT[folder][0 if path in self.first[folder] else 1]
         return folder
 
 

@@ -17,8 +17,11 @@ understudy_box(routing routing CORE LINKS config durable health_core)
 understudy_box(transport transport LINKS config boost_net)
 understudy_box(health_io health EXCEPT monitor status
                LINKS config health_core transport nlohmann_json::nlohmann_json)
-understudy_box(proxy_lib proxy LINKS config durable routing transport)
-understudy_box(app_lib app EXCEPT main LINKS config routing health_io proxy_lib transport)
+understudy_box(sqlite_lib ledger ONLY sqlite LINKS SQLite::SQLite3)
+understudy_box(ledger ledger EXCEPT sqlite LINKS config durable sqlite_lib)
+understudy_box(desk desk LINKS config durable transport)
+understudy_box(proxy_lib proxy LINKS config desk durable ledger routing transport)
+understudy_box(app_lib app EXCEPT main LINKS config desk ledger routing health_io proxy_lib transport)
 """
 
 CLEAN = {
@@ -74,7 +77,7 @@ PLANTED = [  # (file, text, what the report must say)
     ("app/a.cpp", "\n" * (rules.MAX_LINES + 1), "split it"),
     ("app/a.cpp", "awaitable<void> f() {\n  co_await connect(Target{host, port});\n}", "app/a.cpp:2: [co_await]"),
     ("CMakeLists.txt", CMAKE + "understudy_box(transport transport LINKS config proxy_lib)\n", "transport links proxy"),
-    ("CMakeLists.txt", CMAKE.replace("LINKS config durable routing transport", "LINKS config"), "does not link routing"),
+    ("CMakeLists.txt", CMAKE.replace("LINKS config desk durable ledger routing transport", "LINKS config"), "does not link routing"),
     ("CMakeLists.txt", CMAKE.replace("durable CORE", "durable"), "durable must be marked CORE"),
     ("CMakeLists.txt", CMAKE + "understudy_box(metrics metrics LINKS config)\n", "metrics has no arrows"),
 ]

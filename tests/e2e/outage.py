@@ -120,13 +120,14 @@ class Row:
     failbacks: int
     troubles: list[str]
 
-    def misses(self) -> list[str]:
+    def misses(self, spare_s: float = 0.0) -> list[str]:
+        """What was promised and not kept; `spare_s` is for a machine that has other work to do."""
         found = []
         if self.failed:
             found.append(f"{self.failed} failed ({self.troubles[0]})")
-        if self.first_secondary_ms is None or self.first_secondary_ms > self.first_bound_ms:
+        if self.first_secondary_ms is None or self.first_secondary_ms > self.first_bound_ms + spare_s * 1000:
             found.append("the secondary answered too late")
-        if self.back_s is None or self.back_s > self.back_bound_s:
+        if self.back_s is None or self.back_s > self.back_bound_s + spare_s:
             found.append("back too late")
         if (self.failovers, self.failbacks) != (1, 1):
             found.append("not one failover and one failback")
@@ -147,7 +148,7 @@ HEADER = ("| fault | GETs | failed | first answer of the secondary, ms | at most
 class Stage:
     """Storage, two apps and the proxy of one run; ends what it started."""
 
-    def __init__(self, flapping: bool, healthy_for: str):
+    def __init__(self, flapping: bool, healthy_for: str, hub: str = "shared"):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="understudy-outage-"))
         self.started: list[support.Process] = []
         self.ports = {name: support.free_port() for name in ("storage", "primary", "secondary")}
@@ -166,7 +167,7 @@ class Stage:
             "probe": {"preset": "responsive", "path": "/api/health"},
             "stickiness": {"ttl": "0s"},
             "failback": failback,
-            "durable": {"task_hub": "shared"},
+            "durable": {"task_hub": hub, "ledger": {"path": str(self.folder / "ledger.db")}},
             "endpoints": [{"name": name, "url": f"http://127.0.0.1:{self.ports[name]}", "priority": priority}
                           for priority, name in enumerate(("primary", "secondary"), 1)]}))
         explained = support.understudy("explain", self.config, "--json")

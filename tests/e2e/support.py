@@ -25,6 +25,9 @@ that the test started (by its own pid, nothing else):
 
 Where the binaries are: $UNDERSTUDY_BIN, else build/release/bin of this checkout. Tests that need an
 executable which is not built are skipped with its name.
+
+Keys: `artefacts.new_key()` makes one up, `artefacts.register_key(key)` names one that is not in a
+config, an argument or the environment; ./dev test leaks searches all that was said for them.
 """
 
 from __future__ import annotations
@@ -45,6 +48,8 @@ import threading
 import time
 import unittest
 import urllib.parse
+
+import artefacts
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("UNDERSTUDY_BIN") or ROOT / "build" / "release" / "bin")
@@ -127,9 +132,11 @@ class Finished:
 
 def understudy(*args: str, timeout: float = 30.0, env: dict | None = None, cwd=None) -> Finished:
     """Runs `understudy ARGS` to its end. Standard output is not a terminal, so there are no colours."""
+    artefacts.register_process(args, env)
     done = subprocess.run([executable("understudy"), *map(str, args)], capture_output=True, text=True,
                           timeout=timeout, stdin=subprocess.DEVNULL, cwd=cwd,
                           env={**os.environ, **(env or {})})
+    artefacts.keep(f"understudy-{args[0] if args else ''}", done.stdout + done.stderr)
     return Finished(done.returncode, done.stdout, done.stderr)
 
 
@@ -138,6 +145,7 @@ class Process:
 
     def __init__(self, name: str, args: list[str], ready: str | None = None, env: dict | None = None, cwd=None):
         self.name, self.args = name, [str(a) for a in args]
+        artefacts.register_process(self.args, env)
         self.lines: list[str] = []
         self._changed = threading.Condition()
         self._popen = subprocess.Popen(self.args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -239,7 +247,17 @@ class Proxy(Process):
         self.admin = self.ready["admin"]
 
     def request(self, method: str, path: str, body=None, headers: dict | None = None, timeout: float = 10.0) -> Response:
-        return request(method, self.url + path, body, headers, timeout)
+        answer = request(method, self.url + path, body, headers, timeout)
+        artefacts.keep_answer("answer", answer.status, answer.headers, answer.body)
+        return answer
+
+    def close(self):
+        try:
+            if self.running() and not self._frozen:
+                artefacts.keep_pages("proxy", self.admin)
+            super().close()
+        finally:
+            artefacts.keep("proxy.log", self.text)
 
     def get(self, path: str = "/", headers: dict | None = None, timeout: float = 10.0) -> Response:
         return self.request("GET", path, None, headers, timeout)
@@ -385,6 +403,8 @@ class EndToEnd(unittest.TestCase):
         super().setUp()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="understudy-e2e-"))
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.addCleanup(artefacts.keep_files, self.folder)
+        artefacts.test = self.id()
 
     def process(self, name: str, args: list[str], ready: str | None = None, **options) -> Process:
         started = Process(name, args, ready, **options)
@@ -436,6 +456,7 @@ class EndToEnd(unittest.TestCase):
 
     def write_config(self, config, name: str = "understudy.json") -> pathlib.Path:
         path = self.folder / name
+        artefacts.register_config(config)
         path.write_text(config if isinstance(config, str) else json.dumps(config, indent=2))
         return path
 

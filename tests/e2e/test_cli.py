@@ -36,7 +36,7 @@ class Verbs(EndToEnd):
 
     def test_help_of_each_verb_ends_with_zero(self):
         for verb in ("run", "validate", "explain", "status", "events", "enable", "disable", "drain", "hold", "release",
-                     "failback", "reload", "version"):
+                     "failback", "reload", "makeprimary", "keys", "version"):
             with self.subTest(verb):
                 done = understudy(verb, "--help")
                 self.assertEqual(done.code, 0, done.err)
@@ -302,7 +302,9 @@ class Starting(EndToEnd):
 
     def test_sigterm_lets_a_request_finish_and_ends_with_zero(self):
         self.primary.delay = 0.6
-        proxy = self.proxy(self.config(self.primary, self.secondary))
+        # A probe that this process answers too late on a busy machine would have the request rescued.
+        probe = {"path": "/health", "interval": "30s", "timeout": "20s"}
+        proxy = self.proxy(self.config(self.primary, self.secondary, probe=probe))
         answers = []
         import threading
         client = threading.Thread(target=lambda: answers.append(proxy.get("/slow").text))

@@ -77,6 +77,15 @@ TEST_F(ProberTest, SendsWhatTheApplicationNeedsToSee) {
   EXPECT_THAT(request, HasSubstr("X-Front: locked\r\n"));
 }
 
+TEST_F(ProberTest, AnExplicitHostIsAskedForByProbesToo) {
+  test::ScriptedPeer peer{io};
+  config::Endpoint endpoint = endpoint_at(peer.port());
+  endpoint.host = config::HostPolicy::explicit_value;
+  endpoint.host_value = "orders.azurewebsites.net";
+  EXPECT_TRUE(probe(endpoint).passed());
+  EXPECT_THAT(peer.requests().at(0), HasSubstr("Host: orders.azurewebsites.net\r\n"));
+}
+
 TEST_F(ProberTest, ACustomHostReplacesTheUrls) {
   test::ScriptedPeer peer{io};
   config::Endpoint endpoint = endpoint_at(peer.port());

@@ -7,7 +7,6 @@
 
 namespace transport_test {
 
-using transport::Failure;
 using transport::FailureKind;
 using transport::FetchRequest;
 using transport::FetchResponse;
@@ -55,9 +54,8 @@ TEST_F(Fetch, ReturnsStatusHeadersAndBody) {
 
 TEST_F(Fetch, SendsExactlyTheRequestItWasGiven) {
   std::string seen;
-  ScriptedServer server{context, [&seen](tcp::socket& socket) -> asio::awaitable<void> {
-                          seen = co_await receive(socket);
-                          co_await send(socket, "HTTP/1.1 204 No Content\r\n\r\n");
+  ScriptedServer server{context, [&seen](tcp::socket& socket) {
+                          return answer_once(socket, "HTTP/1.1 204 No Content\r\n\r\n", &seen);
                         }};
   FetchRequest request = get(server.port(), "/api/x?y=%2F");
   request.method = "POST";

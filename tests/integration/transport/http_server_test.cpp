@@ -25,6 +25,22 @@ asio::awaitable<ServerResponse> describe(ServerRequest request) {
                            request.method + " " + request.target + " [" + request.body + "]"};
 }
 
+asio::awaitable<std::optional<std::string>> piece_of_answer(const char* text) {  // null: the end
+  std::optional<std::string> piece;
+  if (text != nullptr) piece = text;
+  co_return piece;
+}
+
+asio::awaitable<ServerResponse> answer_behind(ServerRequest request, asio::steady_timer& gate,
+                                              bool& in_handler) {
+  if (request.target == "/slow") {
+    in_handler = true;
+    boost::system::error_code ignored;
+    co_await gate.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+  co_return ServerResponse{200, "text/plain", "done"};
+}
+
 class Server : public ::testing::Test {
  protected:
   HttpServer& start(transport::ServerHandler handler = describe) {
@@ -194,10 +210,8 @@ TEST_F(Server, OneConnectionTooManyGets503) {
 TEST_F(Server, StreamsAnAnswerOfUnknownLengthInChunks) {
   start([](ServerRequest) -> asio::awaitable<ServerResponse> {
     ServerResponse response{200, "text/event-stream", ""};
-    response.next_chunk = [left = 2]() mutable -> asio::awaitable<std::optional<std::string>> {
-      std::optional<std::string> piece;
-      if (left-- > 0) piece = "event";
-      co_return piece;
+    response.next_chunk = [left = 2]() mutable {
+      return piece_of_answer(left-- > 0 ? "event" : nullptr);
     };
     co_return response;
   });
@@ -210,10 +224,8 @@ TEST_F(Server, AStreamThatEndsEarlyIsABrokenMessage) {
   start([](ServerRequest) -> asio::awaitable<ServerResponse> {
     ServerResponse response{200, "text/plain", ""};
     response.streamed_length = 10;
-    response.next_chunk = [first = true]() mutable -> asio::awaitable<std::optional<std::string>> {
-      std::optional<std::string> piece;
-      if (std::exchange(first, false)) piece = "half";
-      co_return piece;
+    response.next_chunk = [first = true]() mutable {
+      return piece_of_answer(std::exchange(first, false) ? "half" : nullptr);
     };
     co_return response;
   });
@@ -266,14 +278,7 @@ TEST_F(Server, AFieldThatWouldSplitTheAnswerIsLeftOut) {
 TEST_F(Server, StopLetsTheRequestInFlightFinishAndClosesIdleConnections) {
   asio::steady_timer gate{context, transport::TimePoint::max()};
   bool in_handler = false;
-  start([&](ServerRequest request) -> asio::awaitable<ServerResponse> {
-    if (request.target == "/slow") {
-      in_handler = true;
-      boost::system::error_code ignored;
-      co_await gate.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-    }
-    co_return ServerResponse{200, "text/plain", "done"};
-  });
+  start([&](ServerRequest request) { return answer_behind(std::move(request), gate, in_handler); });
   tcp::socket idle = connect(context, server->port());
   tcp::socket busy = connect(context, server->port());
   const auto start_both = [](tcp::socket& one, tcp::socket& two) -> asio::awaitable<std::string> {

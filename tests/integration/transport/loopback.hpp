@@ -110,13 +110,17 @@ inline asio::awaitable<std::string> receive_all(tcp::socket& socket) {
   }
 }
 
-// A script that reads the request's first bytes, answers `text` and closes.
+// Reads the request's first bytes, to `seen` if somebody wants them, and answers `text`.
+inline asio::awaitable<void> answer_once(tcp::socket& socket, std::string text,
+                                         std::string* seen = nullptr) {
+  std::string request = co_await receive(socket);
+  if (seen != nullptr) *seen = std::move(request);
+  co_await send(socket, text);
+}
+
+// A script that does so and closes.
 inline ScriptedServer::Script answers(std::string text) {
-  return [text = std::move(text)](tcp::socket& socket) -> asio::awaitable<void> {
-    co_await receive(socket);
-    const std::string reply = text;
-    co_await send(socket, reply);
-  };
+  return [text = std::move(text)](tcp::socket& socket) { return answer_once(socket, text); };
 }
 
 inline tcp::socket connect(asio::io_context& context, std::uint16_t port) {

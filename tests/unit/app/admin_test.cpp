@@ -39,37 +39,50 @@ class Admin : public ::testing::Test {
   Admin()
       : api_{"127.0.0.1",
              {[this] { return picture_; }, [this] { return picture_.recent; },
-              [this](Action action, const std::string& name, std::optional<config::Millis> time) {
+              [this](Action action, const std::string& name, std::optional<config::Millis> time,
+                     std::function<void(ActionResult)> done) {
                 calls_.push_back({action, name, time});
-                return result_;
+                if (slow_)
+                  waiting_ = std::move(done);
+                else
+                  done(result_);
               }}} {}
+
+  ServerResponse ask(const ServerRequest& request) {
+    std::optional<ServerResponse> answer;
+    api_.handle(request, [&](ServerResponse response) { answer = std::move(response); });
+    EXPECT_TRUE(answer.has_value()) << "nothing but a slow command may wait";
+    return answer.value_or(ServerResponse{});
+  }
 
   Picture picture_ = sample_picture();
   ActionResult result_{ActionResult::Kind::done, "fine"};
   std::vector<Call> calls_;
+  bool slow_ = false;
+  std::function<void(ActionResult)> waiting_;
   AdminApi api_;
 };
 
 TEST_F(Admin, IsAliveWhateverTheEndpointsDo) {
   picture_.active.reset();
-  EXPECT_EQ(api_.handle(request("GET", "/healthz")).status, 200);
+  EXPECT_EQ(ask(request("GET", "/healthz")).status, 200);
 }
 
 TEST_F(Admin, IsReadyOnlyWhileAnEndpointIsInRotation) {
-  EXPECT_EQ(api_.handle(request("GET", "/readyz")).status, 200);
+  EXPECT_EQ(ask(request("GET", "/readyz")).status, 200);
   picture_.all_degraded = true;
-  const ServerResponse response = api_.handle(request("GET", "/readyz"));
+  const ServerResponse response = ask(request("GET", "/readyz"));
   EXPECT_EQ(response.status, 503);
   EXPECT_THAT(response.body, HasSubstr("every endpoint is degraded"));
 }
 
 TEST_F(Admin, ServesStatusEventsMetricsAndThePage) {
-  const auto status = nlohmann::json::parse(api_.handle(request("GET", "/api/status")).body);
+  const auto status = nlohmann::json::parse(ask(request("GET", "/api/status")).body);
   EXPECT_EQ(status["profile"], "orders");
-  const auto events = nlohmann::json::parse(api_.handle(request("GET", "/api/events")).body);
+  const auto events = nlohmann::json::parse(ask(request("GET", "/api/events")).body);
   EXPECT_EQ(events["events"].size(), 1U);
-  EXPECT_THAT(api_.handle(request("GET", "/metrics")).body, HasSubstr("understudy_build_info"));
-  const ServerResponse page = api_.handle(request("GET", "/"));
+  EXPECT_THAT(ask(request("GET", "/metrics")).body, HasSubstr("understudy_build_info"));
+  const ServerResponse page = ask(request("GET", "/"));
   EXPECT_THAT(page.body, HasSubstr("<!doctype html>"));
   EXPECT_NE(transport::find_header(page.headers, "Content-Security-Policy"), nullptr);
 }
@@ -81,21 +94,21 @@ TEST_F(Admin, ThePageAsksForNothingFromOutside) {
 }
 
 TEST_F(Admin, CommandsReachTheEndpointTheyName) {
-  const ServerResponse response = api_.handle(request("POST", "/api/endpoints/my%20app/drain"));
+  const ServerResponse response = ask(request("POST", "/api/endpoints/my%20app/drain"));
   EXPECT_EQ(response.status, 200);
   EXPECT_THAT(response.body, HasSubstr("fine"));
   EXPECT_EQ(calls_, (std::vector<Call>{{Action::drain, "my app", {}}}));
 }
 
 TEST_F(Admin, AHoldMayEndByItself) {
-  api_.handle(request("POST", "/api/hold?for=10m"));
-  api_.handle(request("POST", "/api/hold"));
+  ask(request("POST", "/api/hold?for=10m"));
+  ask(request("POST", "/api/hold"));
   EXPECT_EQ(calls_, (std::vector<Call>{{Action::hold, "", config::Millis{600'000}},
                                        {Action::hold, "", {}}}));
 }
 
 TEST_F(Admin, AMalformedDurationIsABadRequestAndDoesNothing) {
-  const ServerResponse response = api_.handle(request("POST", "/api/hold?for=10"));
+  const ServerResponse response = ask(request("POST", "/api/hold?for=10"));
   EXPECT_EQ(response.status, 400);
   EXPECT_THAT(response.body, HasSubstr("has no unit"));
   EXPECT_TRUE(calls_.empty());
@@ -103,18 +116,40 @@ TEST_F(Admin, AMalformedDurationIsABadRequestAndDoesNothing) {
 
 TEST_F(Admin, ARefusedCommandIsAConflictAndAnUnknownNameIsNotFound) {
   result_ = {ActionResult::Kind::refused, "primary is not online"};
-  EXPECT_EQ(api_.handle(request("POST", "/api/failback")).status, 409);
+  EXPECT_EQ(ask(request("POST", "/api/failback")).status, 409);
   result_ = {ActionResult::Kind::unknown_endpoint, "the endpoints are: a, b"};
-  const ServerResponse response = api_.handle(request("POST", "/api/endpoints/x/enable"));
+  const ServerResponse response = ask(request("POST", "/api/endpoints/x/enable"));
   EXPECT_EQ(response.status, 404);
   EXPECT_THAT(response.body, HasSubstr("the endpoints are: a, b"));
 }
 
+TEST_F(Admin, ACommandThatAsksAnEndpointIsAnsweredLater) {
+  slow_ = true;
+  std::optional<ServerResponse> answer;
+  api_.handle(request("POST", "/api/endpoints/primary/makeprimary"),
+              [&](ServerResponse response) { answer = std::move(response); });
+  EXPECT_EQ(calls_, (std::vector<Call>{{Action::makeprimary, "primary", {}}}));
+  EXPECT_FALSE(answer.has_value());
+  ASSERT_TRUE(waiting_);
+  waiting_({ActionResult::Kind::done, "primary accepted makeprimary"});
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->status, 200);
+  EXPECT_NE(transport::find_header(answer->headers, "Cache-Control"), nullptr);
+}
+
+TEST_F(Admin, WhatAnEndpointRefusedAndWhatItDidNotAnswerAreTold) {
+  result_ = {ActionResult::Kind::failed, "primary refused makeprimary"};
+  EXPECT_EQ(ask(request("POST", "/api/endpoints/primary/makeprimary")).status, 502);
+  result_ = {ActionResult::Kind::no_answer, "it may have been taken"};
+  EXPECT_EQ(ask(request("POST", "/api/endpoints/primary/makeprimary")).status, 504);
+}
+
 TEST_F(Admin, UnknownPathsAndMethodsSayWhatThereIs) {
-  EXPECT_EQ(api_.handle(request("GET", "/nothing")).status, 404);
-  EXPECT_EQ(api_.handle(request("POST", "/api/endpoints/a/explode")).status, 404);
-  EXPECT_EQ(api_.handle(request("POST", "/api/enable")).status, 404);
-  EXPECT_EQ(api_.handle(request("DELETE", "/api/hold")).status, 405);
+  EXPECT_EQ(ask(request("GET", "/nothing")).status, 404);
+  EXPECT_EQ(ask(request("POST", "/api/endpoints/a/explode")).status, 404);
+  EXPECT_EQ(ask(request("POST", "/api/enable")).status, 404);
+  EXPECT_EQ(ask(request("POST", "/api/makeprimary")).status, 404);
+  EXPECT_EQ(ask(request("DELETE", "/api/hold")).status, 405);
   EXPECT_TRUE(calls_.empty());
 }
 

@@ -44,13 +44,46 @@ TEST(CommandLine, DrainCanBeUndone) {
   EXPECT_EQ(command.admin, "http://127.0.0.1:9");
 }
 
+TEST(CommandLine, RunTakesATimeScaleForRehearsals) {
+  EXPECT_EQ(parsed({"run", "a.json"}).time_scale, 1);
+  EXPECT_EQ(parsed({"run", "a.json", "--time-scale", "1000"}).time_scale, 1000);
+}
+
+TEST(CommandLine, MakeprimaryNamesAnEndpoint) {
+  const Command command = parsed({"makeprimary", "neu", "--admin", "127.0.0.1:9"});
+  EXPECT_EQ(command.verb, Verb::makeprimary);
+  EXPECT_EQ(command.name, "neu");
+  EXPECT_EQ(command.admin, "127.0.0.1:9");
+}
+
 TEST(CommandLine, EveryVerbTakesJson) {
   for (const char* verb : {"status", "events", "hold", "release", "failback", "reload", "version"})
     EXPECT_TRUE(parsed({verb, "--json"}).json) << verb;
-  for (const char* verb : {"enable", "disable", "drain"})
+  for (const char* verb : {"enable", "disable", "drain", "makeprimary"})
     EXPECT_TRUE(parsed({verb, "primary", "--json"}).json) << verb;
   for (const char* verb : {"validate", "explain", "run"})
     EXPECT_TRUE(parsed({verb, "x.json", "--json"}).json) << verb;
+}
+
+TEST(CommandLine, KeysHasVerbsOfItsOwn) {
+  const Command diff = parsed({"keys", "diff", "--functions", "A,B", "a.json", "--json"});
+  EXPECT_EQ(diff.verb, Verb::keys);
+  EXPECT_EQ(diff.keys.action, KeysAction::diff);
+  EXPECT_EQ(diff.config, "a.json");
+  EXPECT_THAT(diff.keys.functions, ::testing::ElementsAre("A", "B"));
+  EXPECT_TRUE(diff.json);
+  const Command sync = parsed({"keys", "sync", "a.json", "--from", "x", "--to", "y", "--undo",
+                               "u.json", "--apply", "--timeout", "2s"});
+  EXPECT_EQ(sync.keys.action, KeysAction::sync);
+  EXPECT_EQ(sync.keys.from + sync.keys.to + sync.keys.undo_file, "xyu.json");
+  EXPECT_TRUE(sync.keys.apply);
+  EXPECT_FALSE(sync.keys.insecure);
+  EXPECT_EQ(sync.keys.timeout, 2s);
+  const Command undo = parsed({"keys", "undo", "u.json", "a.json"});
+  EXPECT_EQ(undo.keys.action, KeysAction::undo);
+  EXPECT_EQ(undo.keys.undo_file, "u.json");
+  EXPECT_EQ(undo.config, "a.json");
+  EXPECT_FALSE(undo.keys.apply);
 }
 
 struct Wrong {
@@ -79,16 +112,25 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"nothing_to_fail_over_to", {"run", "--primary", "http://a"}, "--secondary"},
         Wrong{"bad_listen", {"run", "a.json", "--listen", "8080"}, "--listen"},
         Wrong{"no_workers", {"run", "a.json", "--workers", "0"}, "between 1 and 256"},
+        Wrong{"time_stands_still", {"run", "a.json", "--time-scale", "0"}, "between 1 and 1000"},
+        Wrong{"time_flies", {"run", "a.json", "--time-scale", "1001"}, "between 1 and 1000"},
+        Wrong{"makeprimary_of_nobody", {"makeprimary"}, "understudy makeprimary --help"},
         Wrong{"missing_name", {"drain"}, "understudy drain --help"},
         Wrong{"duration_without_unit", {"hold", "--for", "10"}, "has no unit"},
+        Wrong{"keys_without_a_verb", {"keys"}, "keys diff, keys sync or keys undo"},
+        Wrong{"sync_without_a_source", {"keys", "sync", "a.json", "--to", "y"}, "--from"},
+        Wrong{"diff_cannot_apply", {"keys", "diff", "a.json", "--apply"}, "--apply"},
+        Wrong{"undo_without_a_file", {"keys", "undo", "a.json"}, "CONFIG"},
+        Wrong{"no_time", {"keys", "diff", "a.json", "--timeout", "0s"}, "longer than"},
         Wrong{"unknown_option", {"status", "--jsno"}, "--jsno"}),
     [](const auto& row) { return row.param.name; });
 
 TEST(CommandLine, HelpNamesEveryVerbAndEndsWithZero) {
   const Parsed result = parse_command_line({"--help"});
   EXPECT_EQ(result.exit_code, exit_ok);
-  for (const char* verb : {"run", "validate", "explain", "status", "events", "enable", "disable",
-                           "drain", "hold", "release", "failback", "reload", "version"})
+  for (const char* verb :
+       {"run", "validate", "explain", "status", "events", "enable", "disable", "drain", "hold",
+        "release", "failback", "makeprimary", "reload", "keys", "version"})
     EXPECT_THAT(result.out, HasSubstr(verb));
 }
 

@@ -6,7 +6,6 @@
 namespace app {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 using namespace std::chrono_literals;

@@ -38,6 +38,34 @@ TEST(Metrics, WhatHasNotHappenedHasNoSample) {
               ::testing::Not(HasSubstr("understudy_last_failback_seconds")));
 }
 
+TEST(Metrics, SayWhichAppOwnsTheLeaseAndHowSurely) {
+  const std::string text = metrics_text(sample_picture());
+  const std::string owner = "understudy_app_lease_owner{endpoint=";
+  EXPECT_THAT(text, HasSubstr(owner + "\"primary\",sure=\"likely\"} 1"));
+  EXPECT_THAT(text, HasSubstr(owner + "\"primary\",sure=\"certain\"} 0"));
+  EXPECT_THAT(text, HasSubstr(owner + "\"second \\\"ary\\\"\",sure=\"likely\"} 0"));
+  EXPECT_THAT(text, HasSubstr("understudy_app_lease_split 1"));
+}
+
+TEST(Metrics, CoverTheDirectoryTheDeskAndTheClaim) {
+  const std::string text = metrics_text(sample_picture());
+  for (const char* line :
+       {"understudy_directory_entries 12", "understudy_directory_evicted_total 3",
+        "understudy_directory_dropped_writes_total 2", "understudy_directory_disk_ok 1",
+        "understudy_desk_jobs_total 100", "understudy_desk_joined_total 30",
+        "understudy_desk_overloaded_total 4", "understudy_desk_expired_total 1",
+        "understudy_desk_in_flight 5", "understudy_hub_claim_contradiction 0"})
+    EXPECT_THAT(text, HasSubstr(line));
+}
+
+TEST(Metrics, WhatIsNotWatchedHasNoSample) {
+  Picture picture = sample_picture();
+  picture.durable = {};
+  const std::string text = metrics_text(picture);
+  for (const char* name : {"app_lease", "hub_claim", "directory_disk_ok"})
+    EXPECT_THAT(text, ::testing::Not(HasSubstr(name)));
+}
+
 TEST(Metrics, EveryEndpointHasExactlyOneStatus) {
   double ones = 0;
   for (const auto& family : metric_families(sample_picture()))

@@ -3,6 +3,7 @@
 
 #include "app/admin_client.hpp"
 #include "app/evidence_inbox.hpp"
+#include "app/rise_watch.hpp"
 #include "app/take_picture.hpp"
 
 namespace app {
@@ -10,7 +11,6 @@ namespace {
 
 using health::EndpointHealth;
 using health::MonitorStatus;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -41,6 +41,9 @@ TEST(AdminCall, EachVerbHasItsPath) {
   Command hold = command(Verb::hold);
   hold.hold_for = config::Millis{600'000};
   EXPECT_EQ(admin_call(hold).target, "/api/hold?for=10m");
+  EXPECT_EQ(admin_call(command(Verb::makeprimary, "a")).target, "/api/endpoints/a/makeprimary");
+  EXPECT_GT(admin_call(command(Verb::makeprimary, "a")).limit, admin_call(drain).limit)
+      << "an app is asked, which may be slow";
 }
 
 EndpointHealth endpoint(MonitorStatus status, bool ever_online = true) {
@@ -120,6 +123,112 @@ TEST(Alerts, ARefusedProbeKeyIsOursAndWithoutAKeyItIsNot) {
   ASSERT_THAT(alerts, SizeIs(1));
   EXPECT_EQ(alerts[0].kind, "key_refused");
   EXPECT_THAT(alerts[0].text, ::testing::Not(HasSubstr("hunter2")));
+}
+
+struct DurableAlert {
+  std::string name;
+  DurableView view;
+  std::vector<std::string> refusing;
+  std::vector<std::string> kinds;
+  std::string said;
+};
+
+DurableView quiet() {
+  DurableView view;
+  view.task_hub = "shared";
+  view.directory.on_disk = true;
+  view.hub_claim = ClaimView{};
+  view.lease.emplace();
+  view.lease->split = true;
+  return view;
+}
+
+DurableView changed(void (*change)(DurableView&)) {
+  DurableView view = quiet();
+  change(view);
+  return view;
+}
+
+class DurableAlerts : public ::testing::TestWithParam<DurableAlert> {};
+
+TEST_P(DurableAlerts, HoldWhileTheirConditionDoes) {
+  std::vector<std::string> kinds, texts;
+  for (const Alert& alert : durable_alerts(GetParam().view, GetParam().refusing)) {
+    kinds.push_back(alert.kind);
+    texts.push_back(alert.endpoint + ": " + alert.text);
+  }
+  EXPECT_EQ(kinds, GetParam().kinds);
+  if (!GetParam().said.empty()) {
+    EXPECT_THAT(texts, ElementsAre(HasSubstr(GetParam().said)));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Alerts, DurableAlerts,
+    ::testing::Values(DurableAlert{"all_is_well", quiet(), {}, {}, ""},
+                      DurableAlert{"nothing_is_known_yet", {}, {}, {}, ""},
+                      DurableAlert{"disk_fails",
+                                   changed([](DurableView& view) {
+                                     view.directory.disk_ok = false;
+                                     view.directory.disk_message =
+                                         "cannot open /var/x.db: No space left";
+                                   }),
+                                   {},
+                                   {"directory_disk"},
+                                   ": the instance directory is kept in memory only: "
+                                   "cannot open /var/x.db: No space left"},
+                      DurableAlert{"in_memory_by_choice",
+                                   changed([](DurableView& view) {
+                                     view.directory.on_disk = false;
+                                     view.directory.disk_ok = false;
+                                   }),
+                                   {},
+                                   {},
+                                   ""},
+                      DurableAlert{"hubs_are_not_as_claimed",
+                                   changed([](DurableView& view) {
+                                     view.hub_claim->contradiction = true;
+                                     view.hub_claim->text = "durable.task_hub is \"shared\", but";
+                                   }),
+                                   {},
+                                   {"hub_claim"},
+                                   "durable.task_hub is"},
+                      DurableAlert{"work_is_elsewhere",
+                                   changed([](DurableView& view) {
+                                     view.lease->suggested = "weu";
+                                     view.lease->suggestion =
+                                         "HTTP goes to weu, orchestrations run at neu";
+                                   }),
+                                   {},
+                                   {"work_elsewhere"},
+                                   "weu: HTTP goes to weu"},
+                      DurableAlert{"a_key_is_refused",
+                                   quiet(),
+                                   {"neu"},
+                                   {"endpoint_key_refused"},
+                                   "neu: neu answers 401 to the key that this proxy has for it"},
+                      DurableAlert{"two_refuse_their_keys",
+                                   quiet(),
+                                   {"neu", "weu"},
+                                   {"endpoint_key_refused", "endpoint_key_refused"},
+                                   ""}),
+    [](const auto& row) { return row.param.name; });
+
+TEST(RiseWatch, ACountHasRisenLatelyUntilTheWindowIsOver) {
+  using namespace std::chrono_literals;
+  const RiseWatch::TimePoint t0{};
+  RiseWatch watch{60s};
+  EXPECT_FALSE(watch.risen(7, t0));
+  watch.sample(7, 0, t0);
+  EXPECT_FALSE(watch.risen(7, t0)) << "zero is where it starts";
+  watch.sample(7, 2, t0 + 1s);
+  watch.sample(7, 2, t0 + 60s);
+  watch.sample(8, 0, t0 + 60s);
+  EXPECT_TRUE(watch.risen(7, t0 + 60s));
+  EXPECT_FALSE(watch.risen(8, t0 + 60s)) << "each endpoint has its own count";
+  EXPECT_FALSE(watch.risen(7, t0 + 61s));
+  watch.sample(7, 3, t0 + 100s);
+  EXPECT_TRUE(watch.risen(7, t0 + 101s));
 }
 
 TEST(Probes, AreCountedByResultAndDuration) {

@@ -5,6 +5,51 @@
 
 namespace app {
 
+inline EndpointPicture sample_primary(WallTime now) {
+  using namespace std::chrono_literals;
+  EndpointPicture primary;
+  primary.name = "primary";
+  primary.url = "http://127.0.0.1:7071";
+  primary.region = "west";
+  primary.status = health::MonitorStatus::degraded;
+  primary.cause = health::Cause::live_traffic;
+  primary.status_text = "Degraded (passive)";
+  primary.since = now - 5s;
+  primary.rotation = "degraded";
+  primary.disagreement = "probe ok, traffic failing";
+  primary.consecutive_failures = 4;
+  primary.last_probe =
+      LastProbe{now - 1s, false, "connect_failed", "Connection \"refused\"\n<b>", 0.4};
+  primary.addresses = {"127.0.0.1:7071"};
+  primary.traffic.by_class[2] = 40;
+  primary.traffic.by_class[0] = 3;
+  primary.traffic.latency[0] = 30;
+  primary.traffic.latency[2] = 10;
+  primary.traffic.latency_sum_us = 25'000;
+  primary.traffic.attempts = 46;
+  primary.traffic.rescues = 2;
+  primary.probes.results = {{"passed", 60}, {"connect_failed", 4}};
+  primary.probes.duration[0] = 64;
+  primary.probes.duration_sum_s = 0.032;
+  return primary;
+}
+
+inline EndpointPicture sample_secondary(WallTime started) {
+  EndpointPicture secondary;
+  secondary.name = "second \"ary\"";
+  secondary.url = "http://127.0.0.1:7072";
+  secondary.priority = 2;
+  secondary.status = health::MonitorStatus::online;
+  secondary.status_text = "Online";
+  secondary.since = started;
+  secondary.rotation = "serving";
+  secondary.active = true;
+  secondary.sticky_clients = 7;
+  secondary.traffic.retries = 3;
+  secondary.traffic.starts[0] = 5;
+  return secondary;
+}
+
 inline Picture sample_picture() {
   using namespace std::chrono_literals;
   Picture p;
@@ -27,45 +72,30 @@ inline Picture sample_picture() {
   p.sticky_capacity = 100000;
   p.workers = 2;
 
-  EndpointPicture primary;
-  primary.name = "primary";
-  primary.url = "http://127.0.0.1:7071";
-  primary.region = "west";
-  primary.status = health::MonitorStatus::degraded;
-  primary.cause = health::Cause::live_traffic;
-  primary.status_text = "Degraded (passive)";
-  primary.since = p.now - 5s;
-  primary.rotation = "degraded";
-  primary.disagreement = "probe ok, traffic failing";
-  primary.consecutive_failures = 4;
-  primary.last_probe =
-      LastProbe{p.now - 1s, false, "connect_failed", "Connection \"refused\"\n<b>", 0.4};
-  primary.addresses = {"127.0.0.1:7071"};
-  primary.traffic.by_class[2] = 40;
-  primary.traffic.by_class[0] = 3;
-  primary.traffic.latency[0] = 30;
-  primary.traffic.latency[2] = 10;
-  primary.traffic.latency_sum_us = 25'000;
-  primary.traffic.attempts = 46;
-  primary.traffic.rescues = 2;
-  primary.probes.results = {{"passed", 60}, {"connect_failed", 4}};
-  primary.probes.duration[0] = 64;
-  primary.probes.duration_sum_s = 0.032;
-  p.endpoints.push_back(primary);
+  p.endpoints = {sample_primary(p.now), sample_secondary(p.started)};
 
-  EndpointPicture secondary;
-  secondary.name = "second \"ary\"";
-  secondary.url = "http://127.0.0.1:7072";
-  secondary.priority = 2;
-  secondary.status = health::MonitorStatus::online;
-  secondary.status_text = "Online";
-  secondary.since = p.started;
-  secondary.rotation = "serving";
-  secondary.active = true;
-  secondary.sticky_clients = 7;
-  secondary.traffic.retries = 3;
-  secondary.traffic.starts[0] = 5;
-  p.endpoints.push_back(secondary);
+  p.durable.task_hub = "shared";
+  p.durable.time_scale = 60;
+  p.durable.directory.entries = 12;
+  p.durable.directory.evicted = 3;
+  p.durable.directory.dropped_writes = 2;
+  p.durable.directory.written = 40;
+  p.durable.directory.on_disk = true;
+  p.durable.directory_path = "/var/lib/understudy/orders.db";
+  p.durable.desk = {100, 30, 4, 1, 5, 6};
+  p.durable.hub_claim =
+      ClaimView{"ok", "shared", "one hub, shared", "task hub: one hub, shared", false, p.now - 30s};
+  LeaseView lease;
+  lease.owner = "primary";
+  lease.sure = "likely";
+  lease.since = p.now - 4s;
+  lease.why = "primary does not answer, but its lease has not run out";
+  lease.http = "second \"ary\"";
+  lease.split = true;
+  lease.makeprimary_why = "primary does not answer";
+  lease.follow = "ask";
+  lease.text = "orchestrations run at primary (likely), HTTP at second \"ary\"";
+  p.durable.lease = lease;
 
   p.traffic.requests = 49;
   p.traffic.connections = 4;

@@ -63,6 +63,50 @@ TEST(StatusJson, AHoldWithoutExpiryHasNoUntil) {
   EXPECT_EQ(status_json(picture)["hold"]["endpoint"], "secondary");
 }
 
+TEST(StatusJson, ShowsTheDirectoryTheDeskTheClaimAndTheLease) {
+  const Json durable = status_json(sample_picture())["durable"];
+  EXPECT_EQ(durable["taskHub"], "shared");
+  EXPECT_EQ(durable["timeScale"], 60);
+  EXPECT_EQ(durable["directory"], Json::parse(R"({"entries": 12, "onDisk": true,
+      "path": "/var/lib/understudy/orders.db", "diskOk": true, "message": null, "evicted": 3,
+      "written": 40, "droppedWrites": 2})"));
+  EXPECT_EQ(durable["desk"], Json::parse(R"({"jobs": 100, "joined": 30, "overloaded": 4,
+      "expired": 1, "inFlight": 5, "queued": 6})"));
+  EXPECT_EQ(durable["hubClaim"]["verdict"], "ok");
+  EXPECT_EQ(durable["hubClaim"]["checkedAt"], "2023-11-14T22:14:20.000Z");
+  const Json& lease = durable["lease"];
+  EXPECT_EQ(lease["owner"], "primary");
+  EXPECT_EQ(lease["sure"], "likely");
+  EXPECT_EQ(lease["since"], "2023-11-14T22:14:46.000Z");
+  EXPECT_EQ(lease["http"], "second \"ary\"");
+  EXPECT_EQ(lease["split"], true);
+  EXPECT_EQ(lease["makeprimarySafe"], false);
+  EXPECT_EQ(lease["makeprimaryWhy"], "primary does not answer");
+}
+
+TEST(StatusJson, WhatIsNotKnownIsNull) {
+  Picture picture = sample_picture();
+  picture.durable.lease->owner.reset();
+  EXPECT_TRUE(status_json(picture)["durable"]["lease"]["owner"].is_null());
+  picture.durable = {};
+  const Json durable = status_json(picture)["durable"];
+  EXPECT_TRUE(durable["lease"].is_null());
+  EXPECT_TRUE(durable["hubClaim"].is_null());
+  EXPECT_TRUE(durable["directory"]["path"].is_null());
+  EXPECT_EQ(durable["directory"]["onDisk"], false);
+}
+
+TEST(StatusText, SaysWhereOrchestrationsRunAndWhatTheHubsAre) {
+  Picture picture = sample_picture();
+  const std::string text = status_text(status_json(picture), false);
+  EXPECT_THAT(text, HasSubstr("orchestrations run at primary (likely), HTTP at second \"ary\" "
+                              "(primary does not answer, but its lease has not run out)\n"));
+  EXPECT_THAT(text, HasSubstr("\ntask hub: one hub, shared\n"));
+  picture.durable = {};
+  EXPECT_THAT(status_text(status_json(picture), false), Not(HasSubstr("orchestrations")));
+  EXPECT_THAT(status_text(status_json(picture), false), Not(HasSubstr("task hub")));
+}
+
 TEST(StatusText, ShowsTheActiveEndpointTheTableAndTheAlerts) {
   const std::string text = status_text(status_json(sample_picture()), false);
   EXPECT_THAT(text, HasSubstr("active: secondary for 5 s"));

@@ -4,7 +4,6 @@
 namespace config {
 namespace {
 
-using testing::lines;
 using testing::Outside;
 using testing::parse;
 using testing::with;

@@ -18,7 +18,9 @@ std::vector<Origin> origins() {
 }
 
 std::string rewritten(const std::string& body) {
-  return rewrite_management_urls(body, origins(), pub).value_or("(unchanged)");
+  const auto known = origins();
+  const auto payload = read_payload(body, {.origins = known, .public_origin = pub});
+  return !payload || payload->body.empty() ? "(unchanged)" : payload->body;
 }
 
 TEST(ManagementUrls, the_built_in_answer_moves_to_the_public_origin_and_nothing_else_changes) {
@@ -134,9 +136,10 @@ TEST(ManagementUrls, what_is_not_json_passes_unchanged) {
   for (const char* tail : {"}", "]", ",", "{}", "x", "\"\""})
     EXPECT_EQ(rewritten(good + tail), "(unchanged)") << tail;
   const std::string key = R"({"statusQueryGetUri":"http://127.0.0.1:7071/x")";
-  for (const char* rest : {",}", ",,\"a\":1}", " \"a\":1}", ":1}", ",\"a\"}", ",\"a\":}", ",1:2}",
-                           ",\"a\":[1,]}", ",\"a\":[,1]}", ",\"a\":[1}", ",\"a\":{]}", "]",
-                           ",\"a\":\"\n\"}", ",\"a\":'x'}", ",\"a\":\"\\"})
+  for (const char* rest :
+       {",}", ",,\"a\":1}", " \"a\":1}", ":1}", ",\"a\"}", ",\"a\":}", ",1:2}", ",\"a\":[1,]}",
+        ",\"a\":[,1]}", ",\"a\":[1}", ",\"a\":{]}", "]", ",\"a\":\"\n\"}", ",\"a\":\"\\x\"}",
+        ",\"a\":\"\\u12g4\"}", ",\"a\":'x'}", ",\"a\":\"\\"})
     EXPECT_EQ(rewritten(key + rest), "(unchanged)") << rest;
   std::string deep = key + ",\"a\":";
   deep.append(1000, '[').append(1000, ']').append("}");
@@ -144,9 +147,11 @@ TEST(ManagementUrls, what_is_not_json_passes_unchanged) {
 }
 
 TEST(ManagementUrls, a_public_origin_cannot_break_the_body) {
-  const auto out = rewrite_management_urls(R"({"statusQueryGetUri":"http://127.0.0.1:7071/x"})",
-                                           origins(), "http://h\"\\\n");
-  EXPECT_EQ(out, R"({"statusQueryGetUri":"http://h\"\\/x"})");
+  const auto known = origins();
+  const auto out = read_payload(R"({"statusQueryGetUri":"http://127.0.0.1:7071/x"})",
+                                {.origins = known, .public_origin = "http://h\"\\\n"});
+  ASSERT_TRUE(out.has_value());
+  EXPECT_EQ(out->body, R"({"statusQueryGetUri":"http://h\"\\/x"})");
 }
 
 TEST(RewriteLocation, moves_absolute_urls_and_authority_references_only) {
@@ -168,7 +173,8 @@ TEST(RewriteLocation, moves_absolute_urls_and_authority_references_only) {
            {"https://login.example/?to=https://orders-weu.azurewebsites.net/", ""},
            {R"(http:\/\/127.0.0.1:7071\/)", ""},  // escapes mean nothing in a field
        }) {
-    const auto out = rewrite_location(row.value, origins(), pub);
+    const auto known = origins();
+    const auto out = rewrite_location(row.value, {.origins = known, .public_origin = pub});
     EXPECT_EQ(out.value_or(""), row.expected) << row.value;
   }
 }

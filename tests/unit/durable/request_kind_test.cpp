@@ -179,6 +179,14 @@ TEST(DisguisedPaths, are_recognised) {
       {BASE "/orchestr%61tors/f", other_webhook},
       {BASE "/make%70rimary", other_webhook},
       {V1 "/../../host/keys", admin},
+      // Below a path that may be open, on the way to one that is not.
+      {"/admin/host/ping/../keys", admin},
+      {"/admin/host/ping/..%2Fkeys", admin},
+      {"/runtime/webhooks/eventgrid/%2e%2e/durabletask/instances", other_webhook},
+      // Hosts that know path parameters drop them.
+      {"/admin;x=1/host/keys", admin},
+      {"/api/..;/admin/host/keys", admin},
+      {"/;a/;b/runtime;c/webhooks%3b/x", other_webhook},
   };
   for (const auto& [target, kind] : rows) {
     const Classified got = classify("POST", target);

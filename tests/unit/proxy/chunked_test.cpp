@@ -69,7 +69,7 @@ Row open(const char* source, std::string input, std::string body = "") {
 
 using E = ChunkedError;
 
-std::vector<Row> rows() {
+std::vector<Row> rows() {  // NOLINT(readability-function-size): a table
   return {
       // Well formed.
       {"9112 7.1: an empty body", "0\r\n\r\n"},

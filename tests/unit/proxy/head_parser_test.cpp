@@ -19,27 +19,27 @@ using namespace std::string_literals;
 
 const std::vector<string> request_seeds{
     "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
-    "GET /a/b%20c?x=1&y=%zz HTTP/1.1\r\nHost: app.example:8080\r\nAccept: */*\r\n"
-    "User-Agent: curl/7.88.1\r\nConnection: keep-alive\r\n\r\n",
-    "POST /runtime/webhooks/durabletask/orchestrators/hello HTTP/1.1\r\nHost: a\r\n"
-    "Content-Type: application/json\r\nContent-Length: 17\r\nExpect: 100-continue\r\n\r\n",
+    ("GET /a/b%20c?x=1&y=%zz HTTP/1.1\r\nHost: app.example:8080\r\nAccept: */*\r\n"
+     "User-Agent: curl/7.88.1\r\nConnection: keep-alive\r\n\r\n"),
+    ("POST /runtime/webhooks/durabletask/orchestrators/hello HTTP/1.1\r\nHost: a\r\n"
+     "Content-Type: application/json\r\nContent-Length: 17\r\nExpect: 100-continue\r\n\r\n"),
     "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTE: trailers\r\n\r\n",
     "OPTIONS * HTTP/1.1\r\nHost:a\r\nX:\r\nY: \t \r\nZ:\tz \t\r\n\r\n",
     "GET http://h:1/p HTTP/1.0\r\n\r\n",
-    "\r\n\r\nPATCH /caf\xc3\xa9 HTTP/1.1\r\nHost: a\r\nX: caf\xe9\ta  b\r\nCookie: a=b; "
-    "c=\"d\"\r\n\r\n",
-    "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-    "DELETE /x HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.2.3.4, ::1\r\nVia: 1.1 b\r\n"
-    "traceparent: 00-0123456789abcdef0123456789abcdef-0123456789abcdef-01\r\n\r\n"};
+    ("\r\n\r\nPATCH /caf\xc3\xa9 HTTP/1.1\r\nHost: a\r\nX: caf\xe9\ta  b\r\nCookie: a=b; "
+     "c=\"d\"\r\n\r\n"),
+    ("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"
+     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"),
+    ("DELETE /x HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.2.3.4, ::1\r\nVia: 1.1 b\r\n"
+     "traceparent: 00-0123456789abcdef0123456789abcdef-0123456789abcdef-01\r\n\r\n")};
 
 const std::vector<string> response_seeds{
     "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
-    "HTTP/1.1 404 Not Found\r\nDate: Mon, 01 Jan 2024 00:00:00 GMT\r\nContent-Length: 0\r\n"
-    "Connection: close\r\n\r\n",
+    ("HTTP/1.1 404 Not Found\r\nDate: Mon, 01 Jan 2024 00:00:00 GMT\r\nContent-Length: 0\r\n"
+     "Connection: close\r\n\r\n"),
     "HTTP/1.0 200 \r\n\r\n",
-    "HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\nLocation: http://a/b?c=d\r\n"
-    "Retry-After: 10\r\nContent-Type: application/json; charset=utf-8\r\n\r\n",
+    ("HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\nLocation: http://a/b?c=d\r\n"
+     "Retry-After: 10\r\nContent-Type: application/json; charset=utf-8\r\n\r\n"),
     "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
     "HTTP/1.1 503 na\xc3\xafve\treason\r\nX: \r\nSet-Cookie: a=b\r\nSet-Cookie: c=d\r\n\r\n"};
 

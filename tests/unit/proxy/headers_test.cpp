@@ -37,9 +37,11 @@ struct RequestCase {
     RequestFraming framing;
     EXPECT_TRUE(check_request(*head, framing).ok) << text;
     rewrite.endpoint = &endpoint;
+    RequestRewrite used = rewrite;
+    if (used.path.empty()) used.path = framing.path;
     string memory(capacity, '\0');
     Writer out{memory.data(), memory.size()};
-    write_request_head(out, *head, framing, rewrite);
+    write_request_head(out, *head, framing, used);
     overflow = out.overflow();
     return string{out.text()};
   }
@@ -170,6 +172,36 @@ string write_answer(const string& text, ResponseRewrite rewrite, bool head_reque
   return string{out.text()};
 }
 
+TEST(RequestHeaders, LendsTheEndpointsKeyInPlaceOfTheClients) {
+  RequestCase with;
+  with.rewrite.drop_functions_key = true;
+  with.rewrite.functions_key = "theirs";
+  with.rewrite.path = "/api/x?other";
+  const string out =
+      with.write("GET /api/x HTTP/1.1\r\nHost: h\r\nX-Functions-Key: ours\r\nA: b\r\n\r\n");
+  EXPECT_THAT(out, StartsWith("GET /api/x?other HTTP/1.1\r\n"));
+  EXPECT_THAT(out, HasSubstr("\r\nx-functions-key: theirs\r\n"));
+  EXPECT_THAT(out, Not(HasSubstr("ours")));
+}
+
+TEST(RequestHeaders, OffersOnlyCodingsThatCanBeUndoneWhereTheAnswerMustBeRead) {
+  const std::vector<std::pair<const char*, const char*>> rows{
+      {"gzip, deflate", "gzip, deflate"}, {"br", "identity"},
+      {"br;q=1.0, GZIP;q=0.8", "gzip"},   {"gzip;q=0, br", "identity"},
+      {"gzip;q=0.0,zstd", "identity"},    {"*", "identity"},
+  };
+  for (const auto& [sent, offered] : rows) {
+    RequestCase with;
+    const string head =
+        string{"GET / HTTP/1.1\r\nHost: h\r\nAccept-Encoding: "} + sent + "\r\nA: b\r\n\r\n";
+    EXPECT_THAT(with.write(head), HasSubstr(string{"\r\nAccept-Encoding: "} + sent + "\r\n"));
+    with.rewrite.readable_answer = true;
+    const string out = with.write(head);
+    EXPECT_THAT(out, HasSubstr(string{"\r\nAccept-Encoding: "} + offered + "\r\n")) << sent;
+    EXPECT_EQ(out.find("Accept-Encoding"), out.rfind("Accept-Encoding")) << sent;
+  }
+}
+
 TEST(ResponseHeaders, LinesAreKeptAndHopsRemoved) {
   EXPECT_EQ(write_answer(
                 "HTTP/1.0 404 Nope\r\nB:1\r\nConnection: keep-alive, x\r\nX: 1\r\nKeep-Alive: 5\r\n"
@@ -214,6 +246,20 @@ TEST(ResponseHeaders, PersistenceLocationAndDateAreOurs) {
   stay.keep_alive_note = true;
   EXPECT_THAT(write_answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", stay),
               HasSubstr("Connection: keep-alive\r\n"));
+}
+
+TEST(ResponseHeaders, ReplacesEveryCookieByTheMovedOnesAndDropsACodingThatWasUndone) {
+  ResponseRewrite rewrite;
+  rewrite.cookies = "Set-Cookie: a=1; Domain=us\r\nSet-Cookie: b=2\r\n";
+  rewrite.drop_coding = true;
+  const string out = write_answer(
+      "HTTP/1.1 200 OK\r\nSet-Cookie: a=1; Domain=them\r\nContent-Encoding: gzip\r\n"
+      "set-cookie: b=2\r\nContent-Length: 0\r\n\r\n",
+      rewrite);
+  EXPECT_THAT(out, HasSubstr("Set-Cookie: a=1; Domain=us\r\nSet-Cookie: b=2\r\n"));
+  EXPECT_THAT(out, Not(HasSubstr("them")));
+  EXPECT_THAT(out, Not(HasSubstr("set-cookie")));
+  EXPECT_THAT(out, Not(HasSubstr("gzip")));
 }
 
 TEST(ResponseHeaders, SwitchingKeepsUpgrade) {

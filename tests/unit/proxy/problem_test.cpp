@@ -67,7 +67,7 @@ TEST(ProblemKinds, all_have_a_word_of_their_own_and_a_status_with_a_phrase) {
     EXPECT_GE(status_of(kind), 400);
     EXPECT_FALSE(status_phrase(status_of(kind)).empty()) << status_of(kind);
   }
-  EXPECT_EQ(status_phrase(200), "");
+  EXPECT_EQ(status_phrase(299), "");
 }
 
 TEST(ProblemOfAFailure, has_the_status_that_its_client_can_act_on) {
@@ -93,6 +93,7 @@ TEST(ProblemOfAFailure, has_the_status_that_its_client_can_act_on) {
       {Kind::first_byte_timeout, Outcome::failed, RequestKind::plain, false, 504},
       {Kind::rescued_by_degraded, Outcome::failed, RequestKind::plain, false, 504},
       {Kind::answer_502_503_504, Outcome::failed, RequestKind::plain, false, 503},
+      {Kind::key_refused, Outcome::not_run, RequestKind::instance, false, 502},
       // What may have run is never called failed, however it ended.
       {Kind::reset_before_response, Outcome::unknown, RequestKind::plain, false, 504},
       {Kind::bad_response, Outcome::unknown, RequestKind::start, true, 504},

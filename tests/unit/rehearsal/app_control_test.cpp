@@ -36,6 +36,23 @@ TEST(AppControl, AnOfflineAppSaysExactlyThatItsHostIsNotRunning) {
   EXPECT_THAT(*transport::find_header(answer->headers, "Content-Type"), HasSubstr("text/plain"));
 }
 
+TEST(AppControl, AnAppTakenOfflineAnswersWithItsPage) {
+  AppControl control{AppState::running};
+  EXPECT_EQ(control.command("POST", "/_control/state/app_offline", "").status, 200);
+  const auto answer = control.intercept("/api/health");
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->status, 503);
+  EXPECT_THAT(*transport::find_header(answer->headers, "Content-Type"), HasSubstr("text/html"));
+}
+
+TEST(AppControl, AHostInErrorRunsNoFunctionButAnswersForItself) {
+  AppControl control{AppState::error};
+  EXPECT_EQ(control.intercept("/api/health")->status, 503);
+  EXPECT_EQ(control.intercept("/runtime/webhooks/durabletask/instances/a")->status, 503);
+  for (const char* path : {"/Admin/host/ping", "/admin/host/status", "/runtime/health/live"})
+    EXPECT_FALSE(control.intercept(path)) << path;
+}
+
 TEST(AppControl, AFailureLastsAsManyRequestsAsItWasTold) {
   AppControl control{AppState::running};
   EXPECT_EQ(control.command("POST", "/_control/fail", "status=502&times=2").status, 200);

@@ -39,6 +39,10 @@ TEST(DurableRoute, EachRequestHasItsRoute) {
       {"POST", "/instances/id-1/rewind", DurableAction::rewind, "", "id-1"},
       {"POST", "/instances/id-1/restart", DurableAction::restart, "", "id-1"},
       {"POST", "/makePrimary", DurableAction::make_primary},
+      {"GET", "/makeprimary", DurableAction::make_primary},
+      {"OPTIONS", "/makeprimary", DurableAction::make_primary},
+      {"HEAD", "/makeprimary", DurableAction::unknown},
+      {"PATCH", "/makeprimary", DurableAction::unknown},
       // A wrong verb or an unknown word on the extension's path is a 404 of the extension.
       {"GET", "/orchestrators/Hello", DurableAction::unknown},
       {"PUT", "/instances/id-1", DurableAction::unknown, "", "id-1"},
@@ -56,6 +60,45 @@ TEST(DurableRoute, EachRequestHasItsRoute) {
     EXPECT_EQ(route->instance_id, row.id) << row.path;
     EXPECT_EQ(route->event, row.event) << row.path;
   }
+}
+
+TEST(DurableRoute, EntitiesHaveANameWithoutLetterCaseAndPerhapsAKey) {
+  struct EntityRow {
+    const char* method;
+    const char* path;
+    DurableAction action;
+    const char* entity;
+    std::optional<std::string> key;
+  };
+  const EntityRow rows[] = {
+      {"GET", "/entities", DurableAction::entity_list, "", std::nullopt},
+      {"GET", "/Entities/Counter", DurableAction::entity_list, "counter", std::nullopt},
+      {"GET", "/entities/Counter/Key%201", DurableAction::entity_get, "counter", "Key 1"},
+      {"GET", "/entities/Counter/$", DurableAction::entity_get, "counter", ""},
+      {"POST", "/entities/Counter/k", DurableAction::entity_signal, "counter", "k"},
+      {"DELETE", "/entities/Counter/k", DurableAction::entity_signal, "counter", "k"},
+      {"POST", "/entities/Counter", DurableAction::entity_signal, "counter", std::nullopt},
+      {"POST", "/entities", DurableAction::unknown, "", std::nullopt},
+      {"PUT", "/entities/Counter/k", DurableAction::unknown, "counter", "k"},
+      {"GET", "/entities/Counter/k/more", DurableAction::unknown, "", std::nullopt},
+  };
+  for (const EntityRow& row : rows) {
+    const auto route =
+        parse_durable_route(row.method, std::string{"/runtime/webhooks/durabletask"} + row.path);
+    ASSERT_TRUE(route) << row.path;
+    EXPECT_EQ(route->action, row.action) << row.method << " " << row.path;
+    EXPECT_EQ(route->entity, row.entity) << row.path;
+    EXPECT_EQ(route->key, row.key) << row.path;
+  }
+}
+
+TEST(DurableRoute, ThePathOfVersionOneIsKnownToo) {
+  const auto route =
+      parse_durable_route("GET", "/Admin/extensions/durabletaskextension/instances/i");
+  ASSERT_TRUE(route);
+  EXPECT_EQ(route->action, DurableAction::status);
+  EXPECT_EQ(route->instance_id, "i");
+  EXPECT_FALSE(parse_durable_route("GET", "/admin/extensions/other/instances/i"));
 }
 
 TEST(DurableRoute, TheExtensionsOwnNameIsFoundInAnyCaseAndNothingElseIs) {
@@ -88,32 +131,6 @@ TEST(HubName, IsALetterAndThenLettersOrDigits) {
   for (const char* bad :
        {"", "ab", "1ab", "a-b", "a b", "a'b", "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeee"})
     EXPECT_FALSE(is_valid_hub_name(bad)) << bad;
-}
-
-TEST(CheckStatusPayload, HasTheKeysOfTheBuiltInRouteInTheirOrder) {
-  ManagementContext context;
-  context.origin = "http://localhost:7071";
-  context.hub = "Orders";
-  const std::string base = "http://localhost:7071/runtime/webhooks/durabletask/instances/a%20b";
-  const std::string tail = "taskHub=Orders&connection=Storage";
-  EXPECT_EQ(check_status_payload(context, "a b"),
-            "{\"id\":\"a b\",\"statusQueryGetUri\":\"" + base + "?" + tail +
-                "\",\"sendEventPostUri\":\"" + base + "/raiseEvent/{eventName}?" + tail +
-                "\",\"terminatePostUri\":\"" + base + "/terminate?reason={text}&" + tail +
-                "\",\"purgeHistoryDeleteUri\":\"" + base + "?" + tail + "\",\"restartPostUri\":\"" +
-                base + "/restart?" + tail + "\",\"suspendPostUri\":\"" + base +
-                "/suspend?reason={text}&" + tail + "\",\"resumePostUri\":\"" + base +
-                "/resume?reason={text}&" + tail + "\"}");
-}
-
-TEST(CheckStatusPayload, CarriesTheKeyWhenTheExtensionAsksForOne) {
-  ManagementContext context;
-  context.origin = "http://a";
-  context.hub = "Orders";
-  context.key = "k+/=";
-  EXPECT_EQ(status_query_uri(context, "i"),
-            "http://a/runtime/webhooks/durabletask/instances/"
-            "i?taskHub=Orders&connection=Storage&code=k%2B%2F%3D");
 }
 
 }  // namespace rehearsal

@@ -1,4 +1,4 @@
-// Queries, times and the JSON that clients, apps and storage see.
+// Queries, times and the JSON that clients see.
 #include <gtest/gtest.h>
 
 #include "rehearsal/hub_json.hpp"
@@ -87,81 +87,22 @@ TEST(StatusObject, ShowsInputAndHistoryAsAsked) {
   HistoryEvent event;
   event.type = "TaskCompleted";
   event.at = at(some_day);
+  event.name = "Pay";
   event.result = "\"done\"";
   EXPECT_NE(status_object(sample(), {event}, view).find(R"("input":null)"), std::string::npos);
   EXPECT_NE(status_object(sample(), {event}, view)
-                .find(R"("historyEvents":[{"EventType":"TaskCompleted",)"
+                .find(R"("historyEvents":[{"EventType":"TaskCompleted","FunctionName":"Pay",)"
                       R"("Timestamp":"2026-11-23T15:04:05Z"}])"),
             std::string::npos);
   view.history_output = true;
   EXPECT_NE(status_object(sample(), {event}, view).find(R"("Result":"done")"), std::string::npos);
 }
 
-TEST(HubJson, WhatIsWrittenIsReadBack) {
-  NewInstance start;
-  start.id = "a \"b\" \xc3\xa9";
-  start.function = "F";
-  start.input = R"({"x":[1,2]})";
-  start.plan.steps = 7;
-  start.plan.wait_for = "Approval";
-  const auto start_again = read_new_instance(write_new_instance(start));
-  ASSERT_TRUE(start_again);
-  EXPECT_EQ(start_again->id, start.id);
-  EXPECT_EQ(start_again->input, start.input);
-  EXPECT_EQ(start_again->plan, start.plan);
-
-  WorkReport report;
-  report.app = "primary";
-  report.lease = std::chrono::milliseconds{1234};
-  report.held = {{"a", 3}};
-  report.steps = {{"b", 4, 2, "\"done\""}};
-  report.capacity = 9;
-  report.release = true;
-  const auto report_again = read_report(write_report(report));
-  ASSERT_TRUE(report_again);
-  EXPECT_EQ(report_again->app, "primary");
-  EXPECT_EQ(report_again->lease, report.lease);
-  EXPECT_EQ(report_again->held.at(0).epoch, 3);
-  EXPECT_EQ(report_again->steps.at(0).step, 2);
-  EXPECT_EQ(report_again->steps.at(0).result, "\"done\"");
-  EXPECT_EQ(report_again->capacity, 9u);
-  EXPECT_TRUE(report_again->release);
-
-  Page page;
-  page.instances = {sample()};
-  page.next = 17;
-  const auto page_again = read_page(write_page(page));
-  ASSERT_TRUE(page_again);
-  EXPECT_EQ(page_again->next, 17);
-  EXPECT_EQ(page_again->instances.at(0).input, sample().input);
-  EXPECT_EQ(page_again->instances.at(0).created, sample().created);
-}
-
-TEST(HubJson, WhatIsNotOursIsRefused) {
-  for (const char* text : {"", "[]", "null", "{}", "{",
-                           R"({"id":1,"function":"F","input":"",)"
-                           R"("plan":{}})"}) {
-    EXPECT_FALSE(read_new_instance(text)) << text;
-    EXPECT_FALSE(read_report(text)) << text;
-    EXPECT_FALSE(read_page(text)) << text;
-    EXPECT_FALSE(read_instance(text)) << text;
-    EXPECT_FALSE(read_answer(text)) << text;
-  }
-}
-
-TEST(Plan, AnInputObjectOverridesTheDefaultsWithinBounds) {
-  const Plan defaults;
-  EXPECT_EQ(plan_of("null", defaults), defaults);
-  EXPECT_EQ(plan_of("[1]", defaults), defaults);
-  EXPECT_EQ(plan_of(R"({"steps":"many"})", defaults), defaults);
-  const Plan plan =
-      plan_of(R"({"steps":9,"stepMilliseconds":50,"waitForEvent":"Go","fail":true})", defaults);
-  EXPECT_EQ(plan.steps, 9);
-  EXPECT_EQ(plan.step_time, std::chrono::milliseconds{50});
-  EXPECT_EQ(plan.wait_for, "Go");
-  EXPECT_TRUE(plan.fails);
-  EXPECT_EQ(plan_of(R"({"steps":0})", defaults).steps, 1);
-  EXPECT_EQ(plan_of(R"({"steps":99999999})", defaults).steps, 10'000);
+TEST(Json, IsRefusedWhenItIsNestedDeeperThanAnyWriterShouldFollow) {
+  EXPECT_TRUE(is_json(std::string(64, '[') + std::string(64, ']')));
+  EXPECT_FALSE(is_json(std::string(65, '[') + std::string(65, ']')));
+  EXPECT_TRUE(is_json("\"" + std::string(100, '[') + "\\\"\""));
+  EXPECT_FALSE(is_json("[1"));
 }
 
 TEST(JsonString, SurvivesBytesThatAreNotUtf8) {

@@ -91,7 +91,7 @@ const RoutingEntry* best(const RoutingTable& table, Rotation rotation, const Tri
 }
 
 template <class F>
-void for_every_table(F&& check) {
+void for_every_table(const F& check) {
   for (const Rotation a : rotations)
     for (const Rotation b : rotations)
       for (const Rotation c : rotations)

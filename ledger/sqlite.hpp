@@ -1,15 +1,23 @@
-// SQLite with owners for its handles. One thread per Database. Throws std::runtime_error with
-// SQLite's own words when a call fails.
+// SQLite with owners for its handles; the ledger and the stand-ins' task hubs use it. One thread
+// per Database. Throws SqliteError, with SQLite's own words, when a call fails.
 #pragma once
 
 #include <cstdint>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
 struct sqlite3;
 struct sqlite3_stmt;
 
-namespace rehearsal {
+namespace ledger {
+
+class SqliteError : public std::runtime_error {
+ public:
+  SqliteError(const std::string& what, int primary_code)
+      : std::runtime_error{what}, code{primary_code} {}
+  int code;  // SQLITE_FULL, SQLITE_CORRUPT, ...
+};
 
 class Database {
  public:
@@ -37,8 +45,9 @@ class Statement {
   Statement& bind(std::string_view text);
   Statement& bind(std::int64_t number);
 
-  bool step();  // true: a row is there
-  void run();   // for statements without rows
+  bool step();         // true: a row is there
+  void run();          // for statements without rows
+  Statement& reset();  // ready for the next set of parameters
 
   std::string text(int column) const;
   std::int64_t number(int column) const;
@@ -64,4 +73,4 @@ class Transaction {
   bool open_ = true;
 };
 
-}  // namespace rehearsal
+}  // namespace ledger

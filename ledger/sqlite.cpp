@@ -1,17 +1,24 @@
-#include "rehearsal/sqlite.hpp"
+#include "ledger/sqlite.hpp"
 
 #include <sqlite3.h>
 
-#include <stdexcept>
+namespace ledger {
+namespace {
 
-namespace rehearsal {
+[[noreturn]] void fail(sqlite3* handle) {
+  throw SqliteError(std::string{"SQLite: "} + sqlite3_errmsg(handle),
+                    sqlite3_errcode(handle) & 0xff);
+}
+
+}  // namespace
 
 Database::Database(const std::string& file) {
   constexpr int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
   if (sqlite3_open_v2(file.c_str(), &handle_, flags, nullptr) == SQLITE_OK) return;
   const std::string why = handle_ != nullptr ? sqlite3_errmsg(handle_) : "out of memory";
+  const int code = handle_ != nullptr ? sqlite3_errcode(handle_) : SQLITE_NOMEM;
   sqlite3_close(handle_);
-  throw std::runtime_error("cannot open " + file + ": " + why);
+  throw SqliteError("cannot open " + file + ": " + why, code);
 }
 
 Database::~Database() {
@@ -19,8 +26,7 @@ Database::~Database() {
 }
 
 void Database::execute(const char* sql) {
-  if (sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr) != SQLITE_OK)
-    throw std::runtime_error(std::string{"SQLite: "} + sqlite3_errmsg(handle_));
+  if (sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr) != SQLITE_OK) fail(handle_);
 }
 
 int Database::rows_changed() const {
@@ -62,6 +68,12 @@ void Statement::run() {
   }
 }
 
+Statement& Statement::reset() {
+  sqlite3_reset(statement_);  // its result is that of the step before, which has been reported
+  bound_ = 0;
+  return *this;
+}
+
 std::string Statement::text(int column) const {
   const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
   const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
@@ -73,7 +85,7 @@ std::int64_t Statement::number(int column) const {
 }
 
 void Statement::fail() const {
-  throw std::runtime_error(std::string{"SQLite: "} + sqlite3_errmsg(database_.handle()));
+  ledger::fail(database_.handle());
 }
 
 Transaction::Transaction(Database& database) : database_{database} {
@@ -89,4 +101,4 @@ void Transaction::commit() {
   open_ = false;
 }
 
-}  // namespace rehearsal
+}  // namespace ledger
