@@ -18,12 +18,15 @@ namespace durable {
 class StatusTokens;
 
 // How the URLs of one answer are changed. A URL is ours when it is on one of `origins` or on the
-// public origin itself (an app that trusts forwarded headers writes that), or relative.
+// public origin itself (an app that trusts forwarded headers writes that), or relative; in a
+// payload also when its path begins with a Durable base path, whatever name the app knows itself
+// by.
 struct UrlRewrite {
   std::span<const Origin> origins = {};   // see endpoint_origins()
   std::string_view public_origin = {};    // scheme://authority[/prefix]; empty: leave origins
   std::string_view endpoint_prefix = {};  // base path of the answering endpoint's URL: taken off
                                           // the front of the path, where it is there
+  bool own_durable_urls = false;          // the same of a Location: the app speaks of itself
   bool replace_code = false;              // whether `code` parameters are touched at all
   std::string_view code = {};             // the key to show instead, in plain text (it is percent-
                                           // encoded here); empty: none

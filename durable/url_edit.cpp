@@ -26,6 +26,15 @@ bool same_any_case(std::string_view a, std::string_view b) {
                                             [](char x, char y) { return lower(x) == lower(y); });
 }
 
+bool begins_with_base(std::string_view path) {
+  for (const std::string_view base :
+       {"/runtime/webhooks/durabletask", "/admin/extensions/durabletaskextension"})
+    if (same_word(path.substr(0, base.size()), base) &&
+        has_prefix(path, path.substr(0, base.size())))
+      return true;
+  return false;
+}
+
 // The same authority, under either scheme if neither names a port of its own.
 bool same_side(const UrlOrigin& url, const UrlOrigin& side) {
   if (!same_any_case(url.host, side.host)) return false;
@@ -80,11 +89,14 @@ UrlEditor::UrlEditor(const UrlRewrite& rewrite, Place place, std::string payload
 std::span<const UrlEdit> UrlEditor::edits(std::string_view url) {
   edits_.clear();
   std::size_t path_begin = 0;
-  const Owner owner = owner_of(url, path_begin);
+  Owner owner = owner_of(url, path_begin);
   if (owner == Owner::nobody) return {};
   const std::size_t end = path_end(url, path_begin);
   const std::string_view path = url.substr(path_begin, end - path_begin);
   const DurablePath meaning = durable_path(path);
+  const bool about_itself = place_ == Place::payload || rewrite_.own_durable_urls;
+  if (owner == Owner::foreign && about_itself && path_begin > 0 && begins_with_base(path))
+    owner = Owner::endpoint;
   // In a payload a text that begins with a slash need not be a reference.
   const bool known = owner != Owner::relative || meaning.below_base || place_ == Place::location;
   if (known && !public_origin_.empty())

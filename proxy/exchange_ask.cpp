@@ -172,6 +172,10 @@ void Exchange::on_found(const desk::Found& found, const desk::DeskPicture& pictu
       // A delete is a signal too: the app accepts it for an entity that does not exist yet.
       if (classified_.route == Route::signal_entity || classified_.route == Route::delete_entity)
         return create_entity();
+      if (call_->known && !call_->known->provisional)
+        return refuse(ProblemKind::away,
+                      "it was last seen at an endpoint that is no longer configured",
+                      Refusal::away);
       return answer_ourselves(404, {}, {}, {});
     case Where::absent_but_away:
       return refuse(ProblemKind::away,
@@ -225,6 +229,7 @@ bool Exchange::look_elsewhere() {
   upstream_->counters().answered.bump();
   if (call_->fixed) worker_.shared.durable.directory->forget(call_->key, (*endpoint_)->place);
   call_->fixed = false;
+  call_->known.reset();
   end_attempt(false);
   look_up();
   return true;

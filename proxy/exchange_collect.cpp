@@ -142,9 +142,11 @@ durable::UrlRewrite Exchange::url_rewrite(UrlTexts& texts, bool payload) {
   rewrite.origins = snapshot_->origins;
   rewrite.public_origin = texts.origin;
   rewrite.endpoint_prefix = (*endpoint_)->config.url.base_path;
-  // A redirect says nothing of whether its client may have the instance that it names.
-  if (status_ / 100 == 2 || admission_ != Admission::stranger)
-    rewrite.tokens = snapshot_->access.tokens();
+  rewrite.own_durable_urls = classified_.built_in || !payload_id_.empty();
+  // Whoever holds no key of this proxy gets a token with what a start answers, not with a redirect
+  // or with an echo of what it sent: they say nothing of whether it may have that instance.
+  const bool holds_key = admission_ == Admission::key || admission_ == Admission::open;
+  if (holds_key || status_ == 201 || status_ == 202) rewrite.tokens = snapshot_->access.tokens();
   rewrite.secrets = snapshot_->secrets;
   rewrite.replace_code = snapshot_->access.tokens() || !keys.durable.empty();
   const bool start = classified_.kind == durable::RequestKind::start ||

@@ -94,15 +94,34 @@ TEST(PayloadCode, is_replaced_in_every_url_of_ours_and_added_only_below_a_durabl
             pub + base + "i?code=mine");
   EXPECT_EQ(url_in_payload(base + "i?code=k", mine), base + "i?code=mine");
   EXPECT_EQ(url_in_payload("/just/text?code=k", mine), "(unchanged)");
-  EXPECT_EQ(url_in_payload("https://other.example" + base + "i?code=k", mine), "(unchanged)");
+  EXPECT_EQ(url_in_payload("https://other.example/app" + base + "i?code=k", mine), "(unchanged)");
   EXPECT_EQ(url_in_payload(pub + base + "i?code=mine", mine), "(unchanged)");
+}
+
+// WEBSITE_HOSTNAME behind a custom domain, say.
+TEST(PayloadOrigin, is_moved_from_any_name_that_the_app_knows_itself_by) {
+  const UrlRewrite mine = with_code("mine");
+  const std::string own = "https://weu-1.azurewebsites.net";
+  EXPECT_EQ(url_in_payload(own + base + "i?code=k", mine), pub + base + "i?code=mine");
+  EXPECT_EQ(url_in_payload(own + "/Runtime/WebHooks/DurableTask/instances/i", mine),
+            pub + "/Runtime/WebHooks/DurableTask/instances/i?code=mine");
+  for (const std::string& other :
+       {own + "/api/approve?code=k", own + "/runtime/webhooks/durabletaskx/instances/i",
+        own + "/runtime/webhooks/eventgrid?code=k", own + "/prefix" + base + "i?code=k",
+        "//weu-1.azurewebsites.net" + base + "i?code=k"})
+    EXPECT_EQ(url_in_payload(other, mine), "(unchanged)") << other;
+  // A redirect may well go to another app's API; the answer of a start goes to its own.
+  UrlRewrite start = mine;
+  start.own_durable_urls = true;
+  EXPECT_EQ(location(own + base + "i?code=k", start), pub + base + "i?code=mine");
+  EXPECT_EQ(location(own + base + "i?code=k", mine), "(unchanged)");
 }
 
 TEST(PayloadCode, with_the_value_of_a_secret_goes_from_any_url) {
   const std::vector<std::string_view> secrets{"", "s3cr+t="};
   UrlRewrite rewrite = with_code("mine");
   rewrite.secrets = secrets;
-  const std::string custom = "https://custom.example" + base + "i";
+  const std::string custom = "https://custom.example/app" + base + "i";
   // Our own code is not shown to another host.
   EXPECT_EQ(url_in_payload(custom + "?a=1&code=s3cr%2bt%3D", rewrite), custom + "?a=1");
   EXPECT_EQ(url_in_payload(custom + "?code=s3cr+t=", rewrite), custom);
