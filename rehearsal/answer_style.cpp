@@ -44,19 +44,21 @@ std::string_view name_of(AnswerCoding coding) {
   return coding == AnswerCoding::gzip ? "gzip" : "deflate";
 }
 
+asio::awaitable<std::optional<std::string>> piece_or_end(std::string text) {  // of nothing: the end
+  std::optional<std::string> piece;
+  if (!text.empty()) piece = std::move(text);
+  co_return piece;
+}
+
 // Small pieces, so that a name or URL of the body is cut in many places, but not too many of them.
 void send_in_chunks(ServerResponse& response) {
   constexpr std::size_t smallest = 100;
   constexpr std::size_t most = 64;
   const std::size_t size = std::max(smallest, response.body.size() / most);
-  response.next_chunk = [left = std::move(response.body),
-                         size]() mutable -> asio::awaitable<std::optional<std::string>> {
-    std::optional<std::string> piece;
-    if (!left.empty()) {
-      piece = left.substr(0, size);
-      left.erase(0, size);
-    }
-    co_return piece;
+  response.next_chunk = [left = std::move(response.body), size]() mutable {
+    std::string piece = left.substr(0, size);
+    left.erase(0, size);
+    return piece_or_end(std::move(piece));
   };
   response.body.clear();
 }

@@ -25,7 +25,7 @@ OrchestrationWorker::OrchestrationWorker(asio::any_io_executor executor, const A
     : options_{options},
       storage_{storage},
       may_run_{std::move(may_run)},
-      timer_{std::move(executor)},
+      timer_{executor},
       app_lease_{options, storage} {}
 
 void OrchestrationWorker::nudge() {

@@ -62,17 +62,19 @@ ServerResponse echo(const ServerRequest& request, const AppOptions& options) {
   return json(out.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
 }
 
+asio::awaitable<std::optional<std::string>> piece_of(std::uint64_t size) {  // of 0 bytes: the end
+  std::optional<std::string> piece;
+  if (size > 0) piece.emplace(static_cast<std::size_t>(size), 'x');
+  co_return piece;
+}
+
 ServerResponse bytes(const ServerRequest& request, std::uint64_t total) {
   ServerResponse response{200, "application/octet-stream", ""};
   if (!Query{request.query()}.flag("chunked", false)) response.streamed_length = total;
-  response.next_chunk = [left = total]() mutable -> asio::awaitable<std::optional<std::string>> {
-    std::optional<std::string> piece;
-    if (left > 0) {
-      const std::uint64_t size = std::min(left, piece_size);
-      piece.emplace(static_cast<std::size_t>(size), 'x');
-      left -= size;
-    }
-    co_return piece;
+  response.next_chunk = [left = total]() mutable {
+    const std::uint64_t size = std::min(left, piece_size);
+    left -= size;
+    return piece_of(size);
   };
   return response;
 }

@@ -73,7 +73,7 @@ std::string_view ServerRequest::query() const {
   return mark == std::string::npos ? std::string_view{} : std::string_view{target}.substr(mark + 1);
 }
 
-struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
+struct HttpServer::Impl {
   Impl(asio::any_io_executor executor_in, const config::Address& bind, ServerHandler handler_in,
        ServerOptions options_in)
       : executor{std::move(executor_in)},
@@ -96,8 +96,9 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
     local = acceptor.local_endpoint(error);
   }
 
-  asio::awaitable<void> accept_loop();
-  asio::awaitable<void> session(tcp::socket socket);
+  // `self` keeps this alive from the call on: a coroutine may begin after the server has gone.
+  asio::awaitable<void> accept_loop(std::shared_ptr<Impl> self);
+  asio::awaitable<void> session(std::shared_ptr<Impl> self, tcp::socket socket);
   asio::awaitable<void> serve(Connection& connection, std::string peer, bool loopback);
   asio::awaitable<bool> answer(Connection& connection, const IncomingRequest& incoming,
                                ServerResponse response);
@@ -117,8 +118,7 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
   std::function<void()> drained;
 };
 
-asio::awaitable<void> HttpServer::Impl::accept_loop() {
-  const auto self = shared_from_this();
+asio::awaitable<void> HttpServer::Impl::accept_loop(std::shared_ptr<Impl> self) {
   asio::steady_timer pause{executor};
   while (!stopping) {
     error_code error;
@@ -126,7 +126,7 @@ asio::awaitable<void> HttpServer::Impl::accept_loop() {
     co_await acceptor.async_accept(socket, asio::redirect_error(asio::use_awaitable, error));
     if (stopping) break;
     if (!error) {
-      spawn(executor, "http server session", session(std::move(socket)));
+      spawn(executor, "http server session", session(self, std::move(socket)));
       continue;
     }
     // Out of descriptors or the like: wait for some to be returned rather than spin.
@@ -135,8 +135,8 @@ asio::awaitable<void> HttpServer::Impl::accept_loop() {
   }
 }
 
-asio::awaitable<void> HttpServer::Impl::session(tcp::socket socket) {
-  const auto self = shared_from_this();
+asio::awaitable<void> HttpServer::Impl::session([[maybe_unused]] std::shared_ptr<Impl> self,
+                                                tcp::socket socket) {
   error_code error;
   const tcp::endpoint peer = socket.remote_endpoint(error);
   Connection connection{std::move(socket), context};
@@ -259,7 +259,7 @@ HttpServer::HttpServer(asio::any_io_executor executor, const config::Address& bi
                        ServerHandler handler, ServerOptions options)
     : impl_{std::make_shared<Impl>(std::move(executor), bind, std::move(handler),
                                    std::move(options))} {
-  spawn(impl_->executor, "http server accept", impl_->accept_loop());
+  spawn(impl_->executor, "http server accept", impl_->accept_loop(impl_));
 }
 
 HttpServer::~HttpServer() {

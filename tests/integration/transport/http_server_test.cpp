@@ -306,6 +306,14 @@ TEST_F(Server, StopLetsTheRequestInFlightFinishAndClosesIdleConnections) {
   EXPECT_EQ(error, asio::error::connection_refused);
 }
 
+// Its loop begins with the context's run, which may come after its end.
+TEST_F(Server, MayEndBeforeItBegins) {
+  start();
+  server.reset();
+  context.run();
+  EXPECT_TRUE(context.stopped());
+}
+
 TEST_F(Server, APortInUseIsRefusedWithItsAddress) {
   start();
   try {

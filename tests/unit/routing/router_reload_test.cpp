@@ -1,3 +1,5 @@
+#include <array>
+
 #include "tests/unit/routing/router_play.hpp"
 
 namespace routing {
@@ -132,28 +134,31 @@ TEST(Router, counts_the_wait_from_the_transition_not_from_its_delivery) {
   EXPECT_EQ(play.router_.next_wake(), play.now_ + 11s);
 }
 
+using Step = void (*)(Play&);
+constexpr std::array<Step, 9> steps{
+    [](Play& p) { p.degraded("primary"); },
+    [](Play& p) { p.online("primary"); },
+    [](Play& p) { p.degraded("secondary"); },
+    [](Play& p) { p.online("secondary"); },
+    [](Play& p) { p.is("primary", MonitorStatus::disabled, Cause::operator_command); },
+    [](Play& p) {
+      p.router_.drain(p.id("secondary"), !p.router_.table().entries[1].draining, p.now_);
+    },
+    [](Play& p) { p.router_.hold(7s, p.now_); },
+    [](Play& p) { p.router_.failback_now(p.now_); },
+    [](Play& p) { p.pass(6s); },
+};
+
+class RouterExhaustively : public ::testing::TestWithParam<int> {};  // the first step
+
 // Everything that may happen, in every order of five steps, with two endpoints: never a disabled or
 // drained endpoint, never a degraded one while a better one exists, never a table that disagrees
 // with select_endpoint (Play::check).
-TEST(RouterExhaustively, every_short_history_ends_in_a_sound_table) {
-  using Step = void (*)(Play&);
-  const std::vector<Step> steps{
-      [](Play& p) { p.degraded("primary"); },
-      [](Play& p) { p.online("primary"); },
-      [](Play& p) { p.degraded("secondary"); },
-      [](Play& p) { p.online("secondary"); },
-      [](Play& p) { p.is("primary", MonitorStatus::disabled, Cause::operator_command); },
-      [](Play& p) {
-        p.router_.drain(p.id("secondary"), !p.router_.table().entries[1].draining, p.now_);
-      },
-      [](Play& p) { p.router_.hold(7s, p.now_); },
-      [](Play& p) { p.router_.failback_now(p.now_); },
-      [](Play& p) { p.pass(6s); },
-  };
+TEST_P(RouterExhaustively, every_short_history_ends_in_a_sound_table) {
   constexpr int length = 5;
   int total = 1;
   for (int i = 0; i < length; ++i) total *= static_cast<int>(steps.size());
-  for (int code = 0; code < total; ++code) {
+  for (int code = GetParam(); code < total; code += static_cast<int>(steps.size())) {
     Play play;
     play.begin();
     int rest = code;
@@ -170,6 +175,9 @@ TEST(RouterExhaustively, every_short_history_ends_in_a_sound_table) {
     }
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(FirstStep, RouterExhaustively,
+                         ::testing::Range(0, static_cast<int>(steps.size())));
 
 }  // namespace
 }  // namespace routing
