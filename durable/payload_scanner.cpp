@@ -72,6 +72,7 @@ void PayloadScanner::match(char c) {
                    : no_match;
 }
 
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): one switch over the states
 void PayloadScanner::step(char c) {
   const auto no = [this] { verdict_ = Verdict::no_payload; };
   const bool control = static_cast<unsigned char>(c) < 0x20;
@@ -79,12 +80,10 @@ void PayloadScanner::step(char c) {
     case State::start:
       if (bom_ < 3 && c == byte_order_mark[bom_]) {
         ++bom_;
-      } else if (bom_ == 1 || bom_ == 2) {
-        no();
-      } else if (c == '{') {
+      } else if (c == '{' && bom_ != 1 && bom_ != 2) {  // not within the mark
         depth_ = 1;
         state_ = State::before_key;
-      } else if (is_blank(c)) {
+      } else if (is_blank(c) && bom_ != 1 && bom_ != 2) {
         bom_ = 3;  // none can follow
       } else {
         no();

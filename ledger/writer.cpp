@@ -26,8 +26,8 @@ Writer::~Writer() {
 }
 
 bool Writer::push(InstanceWrite&& write) {
-  bool is_first;
-  bool is_half_full;
+  bool is_first = false;
+  bool is_half_full = false;
   {
     const std::lock_guard lock{mutex_};
     if (queue_.size() >= options_.most_queued) {

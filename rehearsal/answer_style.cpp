@@ -35,7 +35,8 @@ bool accepts(std::string_view field, std::string_view coding) {
     if (name != "*" && !same_ignoring_case(name, coding)) continue;
     if (semicolon == std::string_view::npos) return true;
     const std::string_view weight = trimmed(item.substr(semicolon + 1));
-    return weight.substr(0, 3) != "q=0" || weight.find_first_of("123456789") != weight.npos;
+    return weight.substr(0, 3) != "q=0" ||
+           weight.find_first_of("123456789") != std::string_view::npos;
   }
   return false;
 }

@@ -74,9 +74,9 @@ Json payload(const ManagementContext& context, std::string_view id) {
 // The app's own name may be refreshed by the platform's header, which is why a proxy must not let a
 // client send it.
 std::string origin_of(const ServerRequest& request, const AppOptions& options) {
-  const auto field = [&request](std::string_view name, std::string otherwise) {
+  const auto field = [&request](std::string_view name, const std::string& otherwise) {
     const std::string* value = transport::find_header(request.headers, name);
-    return value == nullptr || value->empty() ? std::move(otherwise) : *value;
+    return value == nullptr || value->empty() ? otherwise : *value;
   };
   if (!options.own_host.empty()) {
     const std::string host = field("WAS-DEFAULT-HOSTNAME", options.own_host);
