@@ -414,7 +414,7 @@ class Memory(wire.WireTest):
         client.sock.settimeout(30)
         sender = threading.Thread(target=send)
         sender.start()
-        self.assertTrue(stalled.wait(5))
+        self.assertTrue(stalled.wait(15), f"the upstream never got the upload; the proxy said:\n{self.running.text[-4000:]}")
         sender.join(1)  # everything that buffers take is on its way by now
         self.assertTrue(sender.is_alive(), "back-pressure reaches the client")
         go.set()
