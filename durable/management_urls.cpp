@@ -179,12 +179,6 @@ class Walker {
   bool has_marker_ = false;
 };
 
-bool contains_one(std::string_view text, std::span<const std::string_view> secrets) {
-  return std::any_of(secrets.begin(), secrets.end(), [&](std::string_view secret) {
-    return !secret.empty() && text.find(secret) != std::string_view::npos;
-  });
-}
-
 }  // namespace
 
 std::optional<Payload> read_payload(std::string_view body, const UrlRewrite& rewrite) {
@@ -196,10 +190,6 @@ std::optional<Payload> read_payload(std::string_view body, const UrlRewrite& rew
     instance = canonical_id(unchanged->url_id);
   }
   return Walker{body, rewrite, std::move(instance)}.read();
-}
-
-std::string instance_in_url(std::string_view url) {
-  return canonical_id(durable_path(url_path(url)).instance_id);
 }
 
 std::optional<std::string> rewrite_location(std::string_view value, const UrlRewrite& rewrite) {
@@ -216,26 +206,6 @@ std::optional<std::string> rewrite_location(std::string_view value, const UrlRew
   }
   out.append(value.substr(copied));
   return out;
-}
-
-bool contains_any(std::string_view text, std::span<const std::string_view> secrets) {
-  if (contains_one(text, secrets)) return true;
-  JsonText unescaped;
-  if (text.find('\\') != std::string_view::npos) {
-    unescaped.assign(text, true);
-    text = unescaped.text();
-    if (contains_one(text, secrets)) return true;
-  }
-  // A URL inside the query of a URL inside the query of a URL.
-  std::string decoded;
-  for (int round = 0; round < 3 && text.find('%') != std::string_view::npos; ++round) {
-    std::string next = percent_decode(text);
-    if (next.size() == text.size()) break;
-    decoded = std::move(next);
-    text = decoded;
-    if (contains_one(text, secrets)) return true;
-  }
-  return false;
 }
 
 }  // namespace durable

@@ -58,11 +58,4 @@ std::optional<Payload> read_payload(std::string_view body, const UrlRewrite& rew
 // nullopt: leave the field as it is.
 std::optional<std::string> rewrite_location(std::string_view value, const UrlRewrite& rewrite);
 
-// The canonical id behind /instances/ in a URL or path; empty: it names none.
-std::string instance_in_url(std::string_view url);
-
-// Whether one of the secrets stands in the text: as it is, percent-encoded or with JSON escapes.
-// For a last look at what leaves.
-bool contains_any(std::string_view text, std::span<const std::string_view> secrets);
-
 }  // namespace durable

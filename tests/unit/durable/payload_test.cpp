@@ -291,8 +291,6 @@ TEST(Payload, names_its_instance) {
     EXPECT_EQ(payload->url_id, row.url_id) << row.name;
     EXPECT_TRUE(payload->body.empty()) << row.name;
   }
-  EXPECT_EQ(instance_in_url("https://h" + base + "a%2Bb?code=k"), "a+b");
-  EXPECT_EQ(instance_in_url("/api/status"), "");
 }
 
 TEST(Payload, of_every_sdk_keeps_its_structure) {
@@ -347,18 +345,6 @@ TEST(Payload, of_a_mebibyte_takes_time_in_proportion_to_its_length) {
     EXPECT_EQ(payload->body.find("code=k"), std::string::npos);
     EXPECT_EQ(payload->body.find("weu"), std::string::npos);
   }
-}
-
-TEST(ContainsAny, sees_a_secret_through_its_escapes) {
-  const std::vector<std::string_view> secrets{"", "ab+c/d=="};
-  for (const char* text : {"ab+c/d==", "x?code=ab+c/d==&y", "ab%2Bc%2Fd%3D%3D",
-                           "ab%2bc/d%3d=", R"(ab\u002Bc\/d==)", R"(ab\u002bc%2Fd\u003d\u003D)",
-                           R"(\u0061b%252Bc%252Fd%253D%253D)", R"(ab\u00252Bc\u00252Fd==)"})
-    EXPECT_TRUE(contains_any(text, secrets)) << text;
-  for (const char* text :
-       {"", "ab c/d==", "ab+c/d=", "ab%2Bc%2Fd%3D", R"(ab\u002Bc)", "%%%\\", "AB+C/D=="})
-    EXPECT_FALSE(contains_any(text, secrets)) << text;
-  EXPECT_FALSE(contains_any("anything", {}));
 }
 
 }  // namespace
