@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "app/metrics.hpp"
@@ -103,9 +104,11 @@ ServerResponse page() {
 
 ServerResponse not_found() {
   return problem(404, "Not Found",
-                 "this listener has /, /healthz, /readyz, /metrics, /api/status, /api/events, and "
-                 "POST /api/endpoints/NAME/{enable,disable,drain,undrain,makeprimary}, /api/hold, "
-                 "/api/release, /api/failback, /api/reload");
+                 "this listener has /, /healthz, /readyz, /metrics, /api/status, /api/events, "
+                 "/api/instances?list=, and POST "
+                 "/api/endpoints/NAME/{enable,disable,drain,undrain,makeprimary}, /api/hold, "
+                 "/api/release, /api/failback, /api/reload, /api/instances/{resubmit,forget}?id=, "
+                 "/api/storage/failed-over?last_sync_time=");
 }
 
 std::optional<Action> action_named(std::string_view name) {
@@ -114,10 +117,14 @@ std::optional<Action> action_named(std::string_view name) {
   return static_cast<Action>(found - action_names.begin());
 }
 
-ServerResponse response_of(Action action, const ActionResult& result) {
+ServerResponse bad_request(const std::string& detail) {
+  return problem(400, "Bad Request", detail);
+}
+
+ServerResponse response_of(std::string_view action, const ActionResult& result) {
   switch (result.kind) {
     case ActionResult::Kind::done:
-      return json_response(200, {{"action", to_string(action)}, {"message", result.message}});
+      return json_response(200, {{"action", action}, {"message", result.message}});
     case ActionResult::Kind::refused:
       return problem(409, "Conflict", result.message);
     case ActionResult::Kind::failed:
@@ -138,6 +145,18 @@ bool concerns_an_endpoint(Action action) {
 
 std::string_view to_string(Action action) {
   return action_names[static_cast<std::size_t>(action)];
+}
+
+std::string_view to_string(InstanceCommand::Kind kind) {
+  switch (kind) {
+    case InstanceCommand::Kind::resubmit:
+      return "instances resubmit";
+    case InstanceCommand::Kind::forget:
+      return "instances forget";
+    case InstanceCommand::Kind::failed_over:
+      break;
+  }
+  return "storage failed-over";
 }
 
 std::string admin_refusal(const ServerRequest& request, const std::string& admin_host) {
@@ -171,7 +190,7 @@ void AdminApi::handle(const ServerRequest& request, Reply reply) const {
   const std::string refusal = admin_refusal(request, host_);
   if (!refusal.empty()) return finish(problem(403, "Forbidden", refusal));
   if (request.method == "GET" || request.method == "HEAD")
-    return finish(answer_get(request.path()));
+    return answer_get(request.path(), request.query(), finish);
   if (request.method == "POST") return answer_post(request.path(), request.query(), finish);
   ServerResponse response =
       problem(405, "Method Not Allowed", "use GET to look and POST to command");
@@ -179,16 +198,53 @@ void AdminApi::handle(const ServerRequest& request, Reply reply) const {
   finish(std::move(response));
 }
 
-ServerResponse AdminApi::answer_get(std::string_view path) const {
-  if (path == "/healthz") return text_response(200, "alive");
-  if (path == "/readyz") return readiness(actions_.picture());
+void AdminApi::answer_get(std::string_view path, std::string_view query, const Reply& reply) const {
+  if (path == "/healthz") return reply(text_response(200, "alive"));
+  if (path == "/readyz") return reply(readiness(actions_.picture()));
   if (path == "/metrics")
-    return {200, std::string{metrics_content_type}, metrics_text(actions_.picture())};
-  if (path == "/api/status") return json_response(200, status_json(actions_.picture()));
+    return reply({200, std::string{metrics_content_type}, metrics_text(actions_.picture())});
+  if (path == "/api/status") return reply(json_response(200, status_json(actions_.picture())));
   if (path == "/api/events")
-    return json_response(200, {{"events", events_json(actions_.events())}});
-  if (path == "/") return page();
-  return not_found();
+    return reply(json_response(200, {{"events", events_json(actions_.events())}}));
+  if (path == "/api/instances") return list_instances(query, reply);
+  if (path == "/") return reply(page());
+  reply(not_found());
+}
+
+void AdminApi::list_instances(std::string_view query, const Reply& reply) const {
+  const auto list = instance_list_named(query_value(query, "list"));
+  if (!list)
+    return reply(
+        bad_request("list: must be unknown, queued, possible-duplicates, listed or stranded"));
+  std::size_t most = default_instances;
+  if (const std::string_view text = query_value(query, "limit"); !text.empty()) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), most);
+    if (error != std::errc{} || end != text.data() + text.size() || most < 1 ||
+        most > most_instances)
+      return reply(bad_request("limit: must be between 1 and " + std::to_string(most_instances)));
+  }
+  actions_.instances(*list, most, [reply](const InstancesReport& report) {
+    reply(json_response(200, instances_json(report)));
+  });
+}
+
+void AdminApi::act_on_instances(InstanceCommand::Kind kind, std::string_view query,
+                                const Reply& reply) const {
+  InstanceCommand command;
+  command.kind = kind;
+  if (kind == InstanceCommand::Kind::failed_over) {
+    const std::string text = percent_decoded(query_value(query, "last_sync_time"));
+    const auto time = parse_sync_time(text);
+    if (!time) return reply(bad_request("last_sync_time: " + std::string{sync_time_rule}));
+    command.last_sync = *time;
+  } else {
+    command.id = percent_decoded(query_value(query, "id"));
+    if (command.id.empty() || command.id.size() > longest_instance_id)
+      return reply(bad_request("id: must be the id of a start that `understudy instances` lists"));
+  }
+  actions_.act_on_instances(command, [kind, reply](const ActionResult& result) {
+    reply(response_of(to_string(kind), result));
+  });
 }
 
 void AdminApi::answer_post(std::string_view path, std::string_view query,
@@ -202,6 +258,12 @@ void AdminApi::answer_post(std::string_view path, std::string_view query,
     if (!action || !concerns_an_endpoint(*action)) return reply(not_found());
     return act(*action, percent_decoded(path.substr(0, slash)), std::nullopt, reply);
   }
+  if (path == "/api/instances/resubmit")
+    return act_on_instances(InstanceCommand::Kind::resubmit, query, reply);
+  if (path == "/api/instances/forget")
+    return act_on_instances(InstanceCommand::Kind::forget, query, reply);
+  if (path == "/api/storage/failed-over")
+    return act_on_instances(InstanceCommand::Kind::failed_over, query, reply);
   if (!path.starts_with(api)) return reply(not_found());
   const auto action = action_named(path.substr(api.size()));
   if (!action || concerns_an_endpoint(*action)) return reply(not_found());
@@ -210,7 +272,7 @@ void AdminApi::answer_post(std::string_view path, std::string_view query,
       *action == Action::hold && !text.empty()) {
     config::Millis value{};
     if (const auto wrong = config::parse_duration(text, value))
-      return reply(problem(400, "Bad Request", "for: " + wrong->rule + "; " + wrong->hint));
+      return reply(bad_request("for: " + wrong->rule + "; " + wrong->hint));
     hold_for = value;
   }
   act(*action, "", hold_for, reply);
@@ -220,7 +282,7 @@ void AdminApi::act(Action action, const std::string& endpoint,
                    std::optional<config::Millis> hold_for, Reply reply) const {
   actions_.act(action, endpoint, hold_for,
                [action, reply = std::move(reply)](const ActionResult& result) {
-                 reply(response_of(action, result));
+                 reply(response_of(to_string(action), result));
                });
 }
 

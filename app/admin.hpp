@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/instances.hpp"
 #include "app/picture.hpp"
 #include "config/config.hpp"
 #include "transport/http_server.hpp"
@@ -33,6 +34,14 @@ struct ActionResult {
   std::string message;  // a sentence for the operator
 };
 
+// What an operator decides about one start, or about all that a storage account may have lost.
+struct InstanceCommand {
+  enum class Kind { resubmit, forget, failed_over } kind = Kind::forget;
+  std::string id;  // decoded; for failed_over empty
+  ledger::WallTime last_sync{};
+};
+std::string_view to_string(InstanceCommand::Kind);  // as the command line says it, both words
+
 struct AdminActions {
   std::function<Picture()> picture;
   std::function<std::vector<Event>()> events;
@@ -41,6 +50,11 @@ struct AdminActions {
   std::function<void(Action, const std::string& endpoint, std::optional<config::Millis> hold_for,
                      std::function<void(ActionResult)> done)>
       act;
+  // `done` is called once, perhaps later.
+  std::function<void(InstanceList, std::size_t most, std::function<void(InstancesReport)> done)>
+      instances;
+  std::function<void(const InstanceCommand&, std::function<void(ActionResult)> done)>
+      act_on_instances;
 };
 
 class AdminApi {
@@ -54,7 +68,10 @@ class AdminApi {
   void handle(const transport::ServerRequest& request, Reply reply) const;
 
  private:
-  transport::ServerResponse answer_get(std::string_view path) const;
+  void answer_get(std::string_view path, std::string_view query, const Reply& reply) const;
+  void list_instances(std::string_view query, const Reply& reply) const;
+  void act_on_instances(InstanceCommand::Kind kind, std::string_view query,
+                        const Reply& reply) const;
   void answer_post(std::string_view path, std::string_view query, const Reply& reply) const;
   void act(Action action, const std::string& endpoint, std::optional<config::Millis> hold_for,
            Reply reply) const;

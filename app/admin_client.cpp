@@ -25,75 +25,16 @@ using namespace std::chrono_literals;
 
 constexpr auto makeprimary_limit = 20s;  // an app is asked, which may be slow
 
-bool terminal_output() {
-  const char* term = std::getenv("TERM");
-  return isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr && term != nullptr &&
-         std::strcmp(term, "dumb") != 0;
-}
-
-std::string percent_encoded(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool plain =
-        std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
-    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return out;
-}
-
-// What came back, or why nothing did.
 struct Reply {
   int status = 0;  // 0: nobody answered
   Json body;
   std::string problem;
 };
 
-Reply call_admin(const AdminTarget& target, const AdminCall& call) {
-  transport::FetchRequest request;
-  request.connect_host = target.host;
-  request.connect_port = target.port;
-  request.host = target.text;
-  request.method = call.method;
-  request.target = call.target;
-  request.body_limit = 16 * 1024 * 1024;
-  request.deadline = std::chrono::steady_clock::now() + call.limit;
-  const auto answer = transport::fetch_blocking(std::move(request));
-  Reply reply;
-  if (!answer) {
-    reply.problem = fmt::format(
-        "no proxy answers at {} ({}).\nIs it running? Start it with `understudy run …`, or name "
-        "another admin listener with --admin ADDR:PORT.",
-        target.text, to_string(answer.error()));
-    return reply;
-  }
-  reply.status = answer->status;
-  reply.body = Json::parse(answer->body, nullptr, false);
-  if (reply.body.is_discarded()) {
-    reply.status = 0;
-    reply.problem = target.text + " answers, but not as an Understudy admin listener does";
-  }
-  return reply;
-}
-
-void print(const std::string& text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
-}
-
-int report_problem(const Command& command, const std::string& problem, int code) {
-  if (command.json)
-    print(Json{{"error", problem}, {"exitCode", code}}.dump(2) + "\n");
-  else
-    std::fprintf(stderr, "understudy %s: %s\n", std::string{to_string(command.verb)}.c_str(),
-                 problem.c_str());
-  return code;
-}
-
-int exit_code_of(const Reply& reply) {
-  if (reply.status / 100 == 2) return exit_ok;
-  if (reply.status == 404 || reply.status == 400) return exit_bad_input;
-  if (reply.status == 504) return exit_inconclusive;
-  return exit_check_failed;
+Reply ask(const AdminTarget& target, const AdminCall& call) {
+  AdminReply reply = call_admin(target, call);
+  if (reply.status == 0) return {0, {}, std::move(reply.problem)};
+  return {reply.status, Json::parse(reply.text), {}};
 }
 
 int status_exit_code(const Json& status) {
@@ -117,7 +58,7 @@ int watch(const Command& command, const AdminTarget& target, Show show) {
   sigaction(SIGTERM, &action, nullptr);
   bool reachable = true;
   while (interrupted == 0) {
-    const Reply reply = call_admin(target, admin_call(command));
+    const Reply reply = ask(target, admin_call(command));
     if (reply.status / 100 == 2)
       show(reply.body);
     else if (reachable)
@@ -160,7 +101,7 @@ int print_reply(const Command& command, const Reply& reply) {
     print(reply.body.dump(2) + "\n");
   } else if (!good) {
     return report_problem(command, reply.body.value("detail", reply.body.dump()),
-                          exit_code_of(reply));
+                          exit_code_of_status(reply.status));
   } else if (command.verb == Verb::status) {
     print(status_text(reply.body, terminal_output()));
   } else if (command.verb == Verb::events) {
@@ -169,10 +110,75 @@ int print_reply(const Command& command, const Reply& reply) {
     print(reply.body.value("message", "done") + "\n");
   }
   if (good && command.verb == Verb::status) return status_exit_code(reply.body);
-  return exit_code_of(reply);
+  return exit_code_of_status(reply.status);
 }
 
 }  // namespace
+
+bool terminal_output() {
+  const char* term = std::getenv("TERM");
+  return isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr && term != nullptr &&
+         std::strcmp(term, "dumb") != 0;
+}
+
+std::string percent_encoded(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool plain =
+        std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
+    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return out;
+}
+
+AdminReply call_admin(const AdminTarget& target, const AdminCall& call) {
+  transport::FetchRequest request;
+  request.connect_host = target.host;
+  request.connect_port = target.port;
+  request.host = target.text;
+  request.method = call.method;
+  request.target = call.target;
+  request.body_limit = 16 * 1024 * 1024;
+  request.deadline = std::chrono::steady_clock::now() + call.limit;
+  auto answer = transport::fetch_blocking(std::move(request));
+  AdminReply reply;
+  if (!answer) {
+    reply.refused = answer.error().cause == boost::system::errc::connection_refused;
+    reply.problem = fmt::format(
+        "no proxy answers at {} ({}).\nIs it running? Start it with `understudy run …`, or name "
+        "another admin listener with --admin ADDR:PORT.",
+        target.text, to_string(answer.error()));
+    return reply;
+  }
+  if (!Json::accept(answer->body)) {
+    reply.problem = target.text + " answers, but not as an Understudy admin listener does";
+    return reply;
+  }
+  reply.status = answer->status;
+  reply.text = std::move(answer->body);
+  return reply;
+}
+
+int exit_code_of_status(int status) {
+  if (status / 100 == 2) return exit_ok;
+  if (status == 404 || status == 400) return exit_bad_input;
+  if (status == 504) return exit_inconclusive;
+  return exit_check_failed;
+}
+
+int report_problem(const Command& command, const std::string& problem, int code) {
+  if (command.json)
+    print(Json{{"error", problem}, {"exitCode", code}}.dump(2) + "\n");
+  else
+    std::fprintf(stderr, "understudy %s: %s\n", std::string{to_string(command.verb)}.c_str(),
+                 problem.c_str());
+  return code;
+}
+
+void print(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
 
 std::optional<AdminTarget> parse_admin_target(std::string_view text) {
   if (text.empty()) text = default_admin;
@@ -221,7 +227,7 @@ int run_operator_verb(const Command& command) {
         exit_bad_input);
   if (command.watch && command.verb == Verb::status) return watch_status(command, *target);
   if (command.watch) return watch_events(command, *target);
-  const Reply reply = call_admin(*target, admin_call(command));
+  const Reply reply = ask(*target, admin_call(command));
   if (reply.status == 0) return report_problem(command, reply.problem, exit_inconclusive);
   return print_reply(command, reply);
 }

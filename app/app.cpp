@@ -24,6 +24,7 @@ using health::EndpointId;
 using namespace std::chrono_literals;
 
 constexpr auto sample_every = 200ms;  // counters to the board, access log, alerts
+constexpr auto ledger_load_limit = 10s;
 constexpr auto ready_at_latest = 1s;  // waiting for names to resolve before the first request
 
 std::uint64_t random_seed() {
@@ -66,8 +67,10 @@ App::App(config::Config config, AppOptions options)
                board.seed = random_seed();
                return board;
              }()},
-      directory_settings_{directory_options(*config_)},
-      directory_{directory_settings_, wall_ms()},
+      ledger_settings_{ledger_settings(*config_)},
+      directory_{ledger_settings_.directory, wall_ms()},
+      ledger_hub_{desk_},
+      start_ledger_{make_start_ledger()},
       lease_{options_.time_scale},
       data_plane_{options_.workers,
                   snapshots_,
@@ -81,7 +84,15 @@ App::App(config::Config config, AppOptions options)
                                             {desk::MakePrimaryResult::Outcome::accepted, 200, ""});
                      });
                    }},
-                  {&directory_, &desk_}} {}
+                  {&directory_, &desk_, start_ledger_.get()}} {}
+
+// Also after a start that failed half-way. The ledger holds on to clients, which are the workers',
+// and is called by them: it goes when they have stopped, and before they are gone.
+App::~App() {
+  stop_asking();
+  data_plane_.stop();
+  start_ledger_.reset();
+}
 
 void App::open() {
   std::string problem;
@@ -101,6 +112,14 @@ void App::open() {
     if (action == Action::makeprimary) return makeprimary(name, std::move(done));
     done(act(action, name, time));
   };
+  actions.instances = [this](InstanceList list, std::size_t most,
+                             std::function<void(InstancesReport)> done) {
+    list_instances(list, most, std::move(done));
+  };
+  actions.act_on_instances = [this](const InstanceCommand& command,
+                                    std::function<void(ActionResult)> done) {
+    act_on_instances(command, std::move(done));
+  };
   admin_.emplace(address.host, std::move(actions));
   try {
     admin_server_.emplace(io_.get_executor(), address, [this](transport::ServerRequest request) {
@@ -119,8 +138,7 @@ int App::run() {
     log_.write("warning", "lifecycle",
                "the admin listener is not on loopback: anybody who reaches " +
                    config_->admin.address.text() + " can read status and metrics");
-  if (const std::string warning = directory_.status().warning; !warning.empty())
-    log_.write("warning", "lifecycle", "instance directory: " + warning);
+  say_where_starts_are_kept();
   if (options_.time_scale != 1)
     log_.write("warning", "lifecycle",
                fmt::format("time scale {}: the documented times of the app lease are divided by it",
@@ -158,6 +176,7 @@ void App::become_ready() {
   if (ready_ || draining_) return;
   ready_ = true;
   ready_timer_.cancel();
+  if (start_ledger_) start_ledger_->wait_until_loaded(ledger_load_limit);
   data_plane_.start();
   const std::string line = ready_line();
   std::printf("%s\n", line.c_str());
@@ -179,6 +198,9 @@ void App::on_change(const routing::RoutingChange& change) {
 
 void App::on_probe(EndpointId id, const health::ProbeOutcome& outcome) {
   count_probe(probes_[id], outcome);
+  for (const auto& upstream : registry_.upstreams())
+    if (upstream->id == id && note_probe(probe_marks_[id], upstream->config, outcome))
+      publish_to_ledger_soon();
 }
 
 void App::on_addresses(EndpointId id, const std::vector<config::SocketAddress>& addresses) {
@@ -252,8 +274,10 @@ void App::publish_snapshot() {
   next->table = router_.table();
   proxy::derive_table(*next);
   desk_picture_ = next->desk_picture;
+  published_ = next;
   snapshots_.publish(std::move(next));
   if (ready_) data_plane_.snapshot_changed();
+  publish_to_ledger();
 }
 
 void App::arm_router_timer() {
@@ -273,6 +297,7 @@ void App::arm_router_timer() {
 
 void App::tick() {
   ++ticks_;
+  watch_clocks();
   for (const EndpointId id : registry_.ids()) board_.sample_traffic(id, registry_.answered(id));
   if (ticks_ % 5 == 0) update_serving();
   check_hub_claim(board_.snapshot());
@@ -292,7 +317,7 @@ void App::update_serving() {
     const std::uint64_t before = std::exchange(attempts_[id], traffic.attempts);
     const bool busy = traffic.in_flight > 0 || traffic.attempts != before;
     board_.set_serving(id, id == table.active || busy);
-    key_refusals_.sample(id, traffic.key_refusals, Clock::now());
+    key_refusals_.sample(id, traffic.key_refusals + refused_starts_[id], Clock::now());
   }
 }
 
@@ -323,9 +348,11 @@ void App::begin_drain() {
 }
 
 void App::finish() {
-  desk_.stop();  // its answers are posted to the workers
+  stop_asking();  // what comes back is posted to the workers
   data_plane_.stop();
+  if (start_ledger_) start_ledger_->stop();  // with the workers' last reports
   board_.stop();
+  take_start_news();
   take_records();
   log_.write(history_.lifecycle("stopped", "stopped", std::chrono::system_clock::now()));
   io_.stop();

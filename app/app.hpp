@@ -1,7 +1,8 @@
 // The composition root: builds the parts in dependency order, connects them, and lives on the
 // control thread until the last request has ended. It reads as the drawing of ARCHITECTURE.md:
 //   probe outcome, evidence -> HealthBoard -> Router -> published Snapshot -> workers
-// All its state belongs to the control thread; workers reach it through the EvidenceInbox alone.
+// All its state belongs to the control thread; other threads reach it through an Inbox
+// or by posting alone.
 #pragma once
 
 #include <memory>

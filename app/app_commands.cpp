@@ -147,8 +147,9 @@ ActionResult App::accept_reload(config::Config next, const std::string& text) {
   if (next.admin.address != config_->admin.address) message += "; admin.address needs a restart";
   if (next.stickiness.max_clients != config_->stickiness.max_clients)
     message += "; stickiness.max_clients needs a restart";
-  if (directory_options(next) != directory_settings_)
-    message += "; what durable says about the instance directory needs a restart";
+  if (ledger_settings(next) != ledger_settings_)
+    message +=
+        "; what durable says about the ledger's mode, its file and the directory needs a restart";
   if (const std::string trouble = log_.configure(next.log); !trouble.empty())
     message += "; the log stays where it is: " + trouble;
   config_hash_ = config_hash(text);

@@ -32,7 +32,11 @@ DurableView App::durable_view() const {
   out.task_hub = to_string(config_->durable.task_hub);
   out.time_scale = options_.time_scale;
   out.directory = directory_.status();
-  out.directory_path = directory_settings_.path;
+  out.directory_path = ledger_settings_.directory.path;
+  if (start_ledger_) out.starts = start_ledger_->status();
+  // One database: the directory knows what the disk said.
+  if (out.starts && !out.starts->disk_ok && !out.directory.disk_message.empty())
+    out.starts->disk_message = out.directory.disk_message;
   out.desk = desk_.counts();
   out.hub_claim = claim_.view();
   out.lease = lease_.view(Clock::now(), wall_now());
@@ -44,7 +48,12 @@ std::vector<Alert> App::conditions() {
   std::vector<std::string> refusing;
   for (const EndpointId id : registry_.ids())
     if (key_refusals_.risen(id, Clock::now())) refusing.emplace_back(registry_.name_of(id));
-  for (Alert& alert : durable_alerts(durable_view(), refusing)) out.push_back(std::move(alert));
+  const DurableView durable = durable_view();
+  for (Alert& alert : durable_alerts(durable, refusing)) out.push_back(std::move(alert));
+  if (!durable.starts) return out;
+  starts_.sample(*durable.starts, Clock::now());
+  for (Alert& alert : starts_.alerts(*durable.starts, Clock::now()))
+    out.push_back(std::move(alert));
   return out;
 }
 

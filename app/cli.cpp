@@ -13,6 +13,7 @@
 #include "app/command_line.hpp"
 #include "app/config_hash.hpp"
 #include "app/inspect.hpp"
+#include "app/instances_command.hpp"
 #include "app/keys_command.hpp"
 #include "config/url.hpp"
 
@@ -95,6 +96,9 @@ int run_command_line(const std::vector<std::string>& arguments) {
       return run_explain(*parsed.command);
     case Verb::keys:
       return run_keys(*parsed.command);
+    case Verb::instances:
+    case Verb::storage:
+      return run_instances_verb(*parsed.command);
     case Verb::version:
       return print_version(*parsed.command);
     default:

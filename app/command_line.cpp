@@ -70,6 +70,23 @@ constexpr std::array verbs{
         "Each endpoint's keys.admin must be its app's master key. No value is ever printed.\n"
         "Exit code: 0 equal or done, 1 they differ or not everything was written, 2 bad input,\n"
         "3 an app could not be read."},
+    VerbText{Verb::instances, "instances",
+             "List starts whose outcome is unsure or that wait, and decide about them",
+             "  understudy instances unknown\n"
+             "  understudy instances stranded --limit 1000 --json\n"
+             "  understudy instances resubmit order-4711\n"
+             "  understudy instances forget order-4711 --config understudy.json\n"
+             "A running proxy is asked at its admin listener. When none runs, lists come from its\n"
+             "ledger file, and a decision is left there for the next start of the proxy.\n"
+             "Exit code: 0 done (an empty list too), 1 refused, 2 bad input, 3 nobody could be\n"
+             "asked."},
+    VerbText{
+        Verb::storage, "storage",
+        "Tell the proxy what happened to the storage account below a task hub",
+        "  understudy storage failed-over --last-sync-time 2026-11-23T16:00:00Z\n"
+        "Every start that ran after that time is looked up again; those that the hub does not\n"
+        "know any more are in `understudy instances listed`, to be resubmitted.\n"
+        "Exit code: 0 taken, 1 refused, 2 bad input, 3 nobody could be asked."},
     VerbText{Verb::version, "version", "Print the version", "  understudy version --json"},
 };
 
@@ -145,8 +162,82 @@ void add_keys_verbs(CLI::App& app, Command& command) {
   }
 }
 
+// Whose starts: those of a proxy that runs, or of one whose file is there.
+void add_ledger_options(CLI::App& app, Command& command) {
+  app.add_option("--config", command.config,
+                 "Config file of the proxy: says where its admin listener and its ledger are");
+  add_operator_options(app, command);
+  app.add_option("--ledger", command.instances.ledger,
+                 "Ledger file to use when no proxy runs; without --admin, no proxy is asked");
+  app.add_flag("--json", command.json, "Print JSON");
+}
+
+struct InstancesRow {
+  std::string_view name;
+  InstancesOptions::Action action;
+  InstanceList list;
+  const char* summary;
+};
+constexpr std::array instances_rows{
+    InstancesRow{"unknown", InstancesOptions::Action::list, InstanceList::unknown,
+                 "Starts that may have run or not"},
+    InstancesRow{"queued", InstancesOptions::Action::list, InstanceList::queued,
+                 "Starts that wait for an endpoint"},
+    InstancesRow{"possible-duplicates", InstancesOptions::Action::list,
+                 InstanceList::possible_duplicates, "Starts that may have run twice, or did"},
+    InstancesRow{"listed", InstancesOptions::Action::list, InstanceList::listed,
+                 "Starts that were given up, refused late or lost: somebody must look"},
+    InstancesRow{"stranded", InstancesOptions::Action::list, InstanceList::stranded,
+                 "Unfinished instances that live in a region that is away now"},
+    InstancesRow{
+        "resubmit", InstancesOptions::Action::resubmit, {}, "Start one again under its id"},
+    InstancesRow{"forget",
+                 InstancesOptions::Action::forget,
+                 {},
+                 "Take one off the lists and drop its input"},
+};
+
+void add_instances_verbs(CLI::App& app, Command& command) {
+  app.require_subcommand(0, 1);  // its absence is said better by relation_problem
+  for (const InstancesRow& row : instances_rows) {
+    CLI::App* below = app.add_subcommand(std::string{row.name}, row.summary);
+    InstancesOptions& options = command.instances;
+    if (row.action == InstancesOptions::Action::list)
+      below->add_option("--limit", options.limit, "Show at most this many (default 100)");
+    else
+      below->add_option("ID", options.id, "As the lists show it")->required();
+    add_ledger_options(*below, command);
+    below->callback([&command, row] {
+      command.name = row.name;
+      command.instances.action = row.action;
+      command.instances.list = row.list;
+    });
+  }
+}
+
+void add_storage_verbs(CLI::App& app, Command& command) {
+  app.require_subcommand(0, 1);
+  CLI::App* below = app.add_subcommand(
+      "failed-over",
+      "The storage account failed over: look for what was lost with its last writes");
+  below
+      ->add_option_function<std::string>(
+          "--last-sync-time",
+          [&command](const std::string& text) {
+            command.last_sync = parse_sync_time(text);
+            if (!command.last_sync)
+              throw CLI::ValidationError("--last-sync-time", std::string{sync_time_rule});
+          },
+          "What the account's Last Sync Time was, such as 2026-11-23T16:00:00Z")
+      ->required();
+  add_ledger_options(*below, command);
+  below->callback([&command] { command.name = "failed-over"; });
+}
+
 void add_options(CLI::App& app, const VerbText& text, Command& command) {
   if (text.verb == Verb::keys) return add_keys_verbs(app, command);
+  if (text.verb == Verb::instances) return add_instances_verbs(app, command);
+  if (text.verb == Verb::storage) return add_storage_verbs(app, command);
   app.add_flag("--json", command.json, "Print JSON");
   switch (text.verb) {
     case Verb::run:
@@ -191,6 +282,8 @@ void add_options(CLI::App& app, const VerbText& text, Command& command) {
       add_operator_options(app, command);
       break;
     case Verb::keys:
+    case Verb::instances:
+    case Verb::storage:
     case Verb::version:
       break;
   }
@@ -208,19 +301,29 @@ Parsed usage_error(std::string_view verb, std::string_view problem) {
                 "\nTry: understudy " + std::string{verb} + " --help\n");
 }
 
-// The first argument must be a verb: said better than CLI11 does.
-std::optional<Parsed> check_verb(const std::vector<std::string>& arguments) {
-  if (arguments.empty() || arguments.front().starts_with('-')) return std::nullopt;
-  std::vector<std::string> names;
-  for (const VerbText& text : verbs) names.emplace_back(text.name);
-  const std::string& word = arguments.front();
+// What stands where a verb must: said better than CLI11 does.
+std::optional<Parsed> check_word(const std::string& word, const std::vector<std::string>& names,
+                                 const std::string& before) {
   if (std::find(names.begin(), names.end(), word) != names.end()) return std::nullopt;
-  std::string message = "understudy: there is no verb \"" + word + "\"";
+  std::string message = before + ": there is no verb \"" + word + "\"";
   if (const std::string_view guess = nearest(word, names); !guess.empty())
     message += "; did you mean \"" + std::string{guess} + "\"?";
   else
     message += ".";
-  return failed(message + "\nTry: understudy --help\n");
+  return failed(message + "\nTry: " + before + " --help\n");
+}
+
+std::optional<Parsed> check_verbs(const std::vector<std::string>& arguments) {
+  if (arguments.empty() || arguments.front().starts_with('-')) return std::nullopt;
+  std::vector<std::string> names;
+  for (const VerbText& text : verbs) names.emplace_back(text.name);
+  if (auto refused = check_word(arguments.front(), names, "understudy")) return refused;
+  if (arguments.front() != to_string(Verb::instances) || arguments.size() < 2 ||
+      arguments[1].starts_with('-'))
+    return std::nullopt;
+  names.clear();
+  for (const InstancesRow& row : instances_rows) names.emplace_back(row.name);
+  return check_word(arguments[1], names, "understudy instances");
 }
 
 std::optional<std::string> endpoint_source_problem(const Command& command) {
@@ -241,6 +344,20 @@ std::optional<std::string> address_problem(std::string_view option, const std::s
   return std::string{option} + ": \"" + text + "\" " + problem->rule + "; " + problem->hint;
 }
 
+std::optional<std::string> instances_problem(const Command& command) {
+  const InstancesOptions& options = command.instances;
+  if (command.name.empty())
+    return "say what to do: instances unknown, queued, possible-duplicates, listed, stranded, "
+           "resubmit ID or forget ID";
+  if (options.action == InstancesOptions::Action::list &&
+      (options.limit < 1 || options.limit > most_instances))
+    return "--limit: must be between 1 and " + std::to_string(most_instances);
+  if (options.action != InstancesOptions::Action::list &&
+      (options.id.empty() || options.id.size() > longest_instance_id))
+    return "ID: must be the id of a start that `understudy instances` lists";
+  return std::nullopt;
+}
+
 // What CLI11 cannot say: relations between options.
 std::optional<std::string> relation_problem(const Command& command) {
   if (command.verb == Verb::run || command.verb == Verb::validate ||
@@ -251,6 +368,9 @@ std::optional<std::string> relation_problem(const Command& command) {
     return "say what to do: keys diff, keys sync or keys undo";
   if (command.verb == Verb::keys && command.keys.timeout <= config::Millis{0})
     return "--timeout: must be longer than 0s";
+  if (command.verb == Verb::instances) return instances_problem(command);
+  if (command.verb == Verb::storage && command.name.empty())
+    return "say what happened: storage failed-over --last-sync-time T";
   if (command.verb == Verb::run) {
     if (const auto problem = address_problem("--listen", command.listen)) return problem;
     if (const auto problem = address_problem("--admin", command.admin)) return problem;
@@ -318,7 +438,7 @@ std::string_view nearest(std::string_view word, const std::vector<std::string>& 
 }
 
 Parsed parse_command_line(const std::vector<std::string>& arguments) {
-  if (auto refused = check_verb(arguments)) return *std::move(refused);
+  if (auto refused = check_verbs(arguments)) return *std::move(refused);
   CLI::App top{std::string{description}, "understudy"};
   top.require_subcommand(1);
   top.footer(std::string{first_steps});

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/instances.hpp"
 #include "config/config.hpp"
 
 namespace app {
@@ -37,6 +38,8 @@ enum class Verb {
   makeprimary,
   reload,
   keys,
+  instances,
+  storage,
   version,
 };
 std::string_view to_string(Verb);
@@ -54,11 +57,20 @@ struct KeysOptions {
   config::Millis timeout{30'000};  // of one call; a cold app takes its time
 };
 
+struct InstancesOptions {
+  enum class Action { list, resubmit, forget } action = Action::list;
+  InstanceList list = InstanceList::unknown;
+  std::size_t limit = default_instances;
+  std::string id;
+  std::string ledger;  // the file to look into when no proxy runs
+};
+
 struct Command {
   Verb verb = Verb::version;
   bool json = false;
 
-  // run, validate, explain, keys: a file, or endpoints without a file
+  // run, validate, explain, keys: a file, or endpoints without a file; instances, storage: the
+  // file of the proxy that is meant
   std::string config;
   std::string primary;
   std::vector<std::string> secondaries;
@@ -75,6 +87,8 @@ struct Command {
   std::optional<config::Millis> hold_for;
 
   KeysOptions keys;
+  InstancesOptions instances;  // its `ledger` is storage's too
+  std::optional<ledger::WallTime> last_sync;
 };
 
 struct Parsed {

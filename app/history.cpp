@@ -155,11 +155,12 @@ const Event& History::lifecycle(std::string_view what, std::string text, WallTim
   return keep(std::move(event));
 }
 
-const Event& History::durable(std::string_view what, std::string text, WallTime now) {
+const Event& History::durable(std::string_view what, std::string text, WallTime now,
+                              std::string_view level) {
   Event event;
   event.at = now;
   event.kind = "durable";
-  event.level = "info";
+  event.level = level;
   event.reason = what;
   event.text = std::move(text);
   return keep(std::move(event));

@@ -24,7 +24,8 @@ class History {
   const Event& reload(std::string_view result, std::string text, WallTime now);  // ok, failed
   const Event& command(std::string_view verb, std::string endpoint, std::string text, WallTime now);
   const Event& lifecycle(std::string_view what, std::string text, WallTime now);
-  const Event& durable(std::string_view what, std::string text, WallTime now);
+  const Event& durable(std::string_view what, std::string text, WallTime now,
+                       std::string_view level = "info");
 
   // The alerts whose condition holds now. Returns an event for each that began or ended.
   std::vector<Event> set_alerts(std::vector<Alert> present, WallTime now);

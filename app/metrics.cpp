@@ -297,9 +297,75 @@ void add_directory_and_desk(Families& out, const DurableView& durable) {
             static_cast<double>(durable.desk.in_flight));
 }
 
+void add_open_starts(Families& out, const ledger::StartLedgerStatus& starts) {
+  out.open(MetricType::Gauge, "ledger_entries", "Open starts by state.");
+  out.add(starts.queued, {{"state", "queued"}});
+  out.add(starts.in_flight, {{"state", "in_flight"}});
+  out.add(starts.unknown, {{"state", "unknown"}});
+  out.gauge("ledger_listed_entries", "Starts that wait for an operator's decision.",
+            static_cast<double>(starts.listed));
+  out.gauge("ledger_oldest_open_seconds", "Age of the oldest open start; 0 when there is none.",
+            starts.oldest_open_s.value_or(0));
+  out.gauge("ledger_kept_connections", "Connections kept open for the late answer of a start.",
+            static_cast<double>(starts.doubtful));
+}
+
+void add_started(Families& out, const ledger::StartLedgerStatus& starts) {
+  const auto counter = [&](const char* name, const char* help, std::uint64_t value) {
+    out.counter(name, help, value);
+  };
+  counter("ledger_arrived_total", "Starts that became entries.", starts.arrived);
+  counter("ledger_joined_total", "Repeated starts that waited for the answer of an open one.",
+          starts.joined);
+  counter("ledger_stored_answers_total", "Repeated starts answered as the first one was.",
+          starts.stored_answers);
+  counter("ledger_turned_away_total", "Starts refused before their first byte was sent.",
+          starts.turned_away);
+  counter("ledger_unconfirmed_total", "Starts answered 202 before they were known to run.",
+          starts.unconfirmed);
+  out.open(MetricType::Counter, "ledger_settled_total", "Settled starts, by what settled them.");
+  for (const auto& [evidence, count] : starts.settled) out.add(count, {{"evidence", evidence}});
+  counter("ledger_look_ups_total", "Questions to a hub whether it has a start.", starts.look_ups);
+  counter("ledger_replays_total", "Starts sent again by the proxy itself.", starts.replays);
+  counter("ledger_possible_duplicates_total", "Starts that may have run twice.",
+          starts.possible_duplicates);
+  counter("ledger_duplicates_total", "Starts that were seen to have run twice.", starts.duplicates);
+  counter("ledger_lost_total", "Accepted starts that their hub has lost.", starts.lost);
+  counter("ledger_resubmitted_total",
+          "Starts sent again although they may have run, by an operator or by policy.",
+          starts.resubmitted);
+  counter("ledger_taken_over_total", "Open starts of another process that this one took over.",
+          starts.taken_over);
+}
+
+void add_ledger_disk(Families& out, const ledger::StartLedgerStatus& starts) {
+  out.counter("ledger_commits_total", "Groups of starts written.", starts.commits);
+  out.counter("ledger_commit_failures_total", "Groups of starts that could not be written.",
+              starts.commit_failures);
+  out.open(MetricType::Histogram, "ledger_commit_duration_seconds",
+           "How long a group took to be written, the disk's sync included.");
+  out.add_histogram(starts.commit_buckets, ledger::commit_bounds_s, 1, starts.commit_seconds, {});
+  out.open(MetricType::Histogram, "ledger_commit_group_starts", "Starts written in one group.");
+  out.add_histogram(starts.group_buckets, ledger::group_bounds, 1,
+                    static_cast<double>(starts.committed_starts), {});
+  out.gauge("ledger_disk_ok", "0 while the disk refuses the start ledger and starts are refused.",
+            number(starts.disk_ok));
+  out.gauge("ledger_size_bytes", "Bytes that the ledger's file uses.",
+            static_cast<double>(starts.bytes));
+  out.gauge("ledger_max_size_bytes", "Most bytes that the ledger's file may use.",
+            static_cast<double>(starts.max_bytes));
+}
+
 void add_durable(Families& out, const Picture& picture) {
   const DurableView& durable = picture.durable;
   add_directory_and_desk(out, durable);
+  out.gauge("starts_protected", "1 when the start ledger looks after starts.",
+            number(durable.starts.has_value()));
+  if (durable.starts) {
+    add_open_starts(out, *durable.starts);
+    add_started(out, *durable.starts);
+    if (durable.starts->mode == config::LedgerMode::durable) add_ledger_disk(out, *durable.starts);
+  }
   if (durable.lease) {
     out.open(MetricType::Gauge, "app_lease_owner",
              "1 for the app that is concluded to run the orchestrations, and how surely.");
@@ -370,6 +436,10 @@ std::string_view refusal_name(std::size_t index) {
       return "lease_unsafe";
     case Refusal::away:
       return "away";
+    case Refusal::bad_start:
+      return "bad_start";
+    case Refusal::ledger:
+      return "ledger";
     case Refusal::count_:
       break;
   }

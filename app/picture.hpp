@@ -14,6 +14,7 @@
 #include "desk/hub_desk.hpp"
 #include "health/status.hpp"
 #include "ledger/instance_directory.hpp"
+#include "ledger/start_ledger.hpp"
 #include "proxy/counters.hpp"
 
 namespace app {
@@ -174,7 +175,8 @@ struct DurableView {
   std::string task_hub;
   int time_scale = 1;
   ledger::DirectoryStatus directory;
-  std::string directory_path;
+  std::string directory_path;                       // of the one database; the starts are there too
+  std::optional<ledger::StartLedgerStatus> starts;  // nothing: they are not protected
   desk::DeskCounts desk;
   std::optional<ClaimView> hub_claim;
   std::optional<LeaseView> lease;

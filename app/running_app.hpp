@@ -1,6 +1,6 @@
 // The App itself: see app.hpp for what it is. Declared apart so that the operator's commands have a
-// file of their own; included by app.cpp, app_commands.cpp and app_durable.cpp alone. Control
-// thread only.
+// file of their own; included by app.cpp, app_commands.cpp, app_durable.cpp and app_ledger.cpp
+// alone. Control thread only.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -17,16 +17,22 @@
 #include "app/admin.hpp"
 #include "app/app.hpp"
 #include "app/claim_watch.hpp"
+#include "app/clock_watch.hpp"
 #include "app/endpoint_registry.hpp"
 #include "app/event_log.hpp"
-#include "app/evidence_inbox.hpp"
 #include "app/history.hpp"
+#include "app/inbox.hpp"
 #include "app/lease_watch.hpp"
+#include "app/ledger_hub.hpp"
+#include "app/ledger_picture.hpp"
 #include "app/picture.hpp"
 #include "app/rise_watch.hpp"
+#include "app/start_watch.hpp"
+#include "app/state_folder.hpp"
 #include "desk/hub_desk.hpp"
 #include "health/health_board.hpp"
 #include "ledger/instance_directory.hpp"
+#include "ledger/start_ledger.hpp"
 #include "proxy/data_plane.hpp"
 #include "routing/router.hpp"
 #include "routing/stickiness.hpp"
@@ -37,6 +43,7 @@ namespace app {
 class App {
  public:
   App(config::Config config, AppOptions options);
+  ~App();
   int run();
 
  private:
@@ -67,6 +74,15 @@ class App {
   std::vector<Alert> conditions();
   void check_hub_claim(const std::vector<health::EndpointHealth>& endpoints);
 
+  // the start ledger
+  std::unique_ptr<ledger::StartLedger> make_start_ledger();
+  void say_where_starts_are_kept();
+  void publish_to_ledger();
+  void publish_to_ledger_soon();
+  void take_start_news();
+  void watch_clocks();
+  void stop_asking();
+
   // the app lease
   void watch_lease();
   void send_makeprimary(health::EndpointId id, const std::string& who,
@@ -83,6 +99,12 @@ class App {
   ActionResult reload();
   ActionResult reload_failed(const std::string& problem);
   ActionResult accept_reload(config::Config next, const std::string& text);
+  void list_instances(InstanceList list, std::size_t most,
+                      std::function<void(InstancesReport)> done);
+  std::string away_reason(ledger::Place place) const;
+  void add_stranded(InstancesReport& report, std::size_t most);
+  void add_starts(InstancesReport& report, const std::vector<ledger::StartLine>& lines) const;
+  void act_on_instances(const InstanceCommand& command, std::function<void(ActionResult)> done);
   Picture picture();
   DurableView durable_view() const;
 
@@ -100,10 +122,13 @@ class App {
   proxy::DataPlane::SnapshotBox snapshots_;
   routing::Router router_;
   EvidenceInbox inbox_;
+  Inbox<ledger::StartNews> start_news_;
   health::HealthBoard board_;
-  const ledger::DirectoryOptions directory_settings_;  // as opened; a reload changes nothing
+  const LedgerSettings ledger_settings_;  // as opened; a reload changes nothing
   ledger::InstanceDirectory directory_;
   desk::HubDesk desk_;
+  LedgerHub ledger_hub_;
+  std::unique_ptr<ledger::StartLedger> start_ledger_;  // null: starts are not protected
   LeaseWatch lease_;
   ClaimWatch claim_;
   RiseWatch key_refusals_{std::chrono::seconds{60}};
@@ -118,15 +143,22 @@ class App {
   WallTime started_ = std::chrono::system_clock::now();
   std::string config_hash_;
   std::map<health::EndpointId, ProbeTally> probes_;
+  std::map<health::EndpointId, ProbeMarks> probe_marks_;
+  std::map<health::EndpointId, std::uint64_t> refused_starts_;  // replays whose key was refused
   std::map<health::EndpointId, std::uint64_t> attempts_;  // at the last tick, to see who serves
   std::vector<health::Evidence> evidence_;
   std::vector<proxy::RequestRecord> records_;
+  std::vector<ledger::StartNews> news_;
+  StartWatch starts_;
+  ClockWatch clocks_;
   proxy::Snapshot base_;  // what every snapshot of this configuration shares: all but the table
   std::uint64_t generation_ = 0, published_generation_ = 0, published_version_ = 0;
   std::uint64_t ticks_ = 0;
+  std::shared_ptr<const proxy::Snapshot> published_;
   desk::SharedPicture desk_picture_;  // of the published snapshot
   bool configuring_ = false;          // several changes become one snapshot
   bool making_primary_ = false;       // a makeprimary of ours is under way
+  bool ledger_waits_ = false;         // for a picture that was posted
   bool ready_ = false, draining_ = false;
 };
 

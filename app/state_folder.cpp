@@ -26,14 +26,13 @@ std::string ledger_path(const config::Config& config) {
   return {};
 }
 
-ledger::DirectoryOptions directory_options(const config::Config& config) {
-  ledger::DirectoryOptions options;
-  options.max_entries = config.durable.directory_max_entries;
-  options.retention = config.durable.directory_retention;
-  const bool keep = config.durable.task_hub == config::TaskHub::per_region &&
-                    config.durable.ledger.mode == config::LedgerMode::durable;
-  if (keep) options.path = ledger_path(config);
-  return options;
+LedgerSettings ledger_settings(const config::Config& config) {
+  LedgerSettings settings;
+  if (config.durable.task_hub != config::TaskHub::none) settings.mode = config.durable.ledger.mode;
+  settings.directory.max_entries = config.durable.directory_max_entries;
+  settings.directory.retention = config.durable.directory_retention;
+  if (settings.mode == config::LedgerMode::durable) settings.directory.path = ledger_path(config);
+  return settings;
 }
 
 }  // namespace app

@@ -12,8 +12,12 @@ namespace app {
 // gives ($STATE_DIRECTORY, systemd) or in the XDG state folder; "" when there is none to be had.
 std::string ledger_path(const config::Config& config);
 
-// Kept on disk for hubs per region only: with one hub, or none said, every instance is found again
-// by asking.
-ledger::DirectoryOptions directory_options(const config::Config& config);
+// What the process keeps to for its life; a reload that changes it needs a restart.
+struct LedgerSettings {
+  config::LedgerMode mode = config::LedgerMode::off;  // off too when no task hub is said
+  ledger::DirectoryOptions directory;                 // of the database that both share
+  bool operator==(const LedgerSettings&) const = default;
+};
+LedgerSettings ledger_settings(const config::Config& config);
 
 }  // namespace app

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/metrics.hpp"
+#include "config/words.hpp"
 
 namespace app {
 namespace {
@@ -165,9 +166,46 @@ Json lease_json(const std::optional<LeaseView>& lease) {
           {"text", lease->text}};
 }
 
+Json starts_json(const DurableView& d) {
+  if (!d.starts) return nullptr;
+  const ledger::StartLedgerStatus& s = *d.starts;
+  Json settled = Json::object();
+  for (const auto& [evidence, count] : s.settled) settled[evidence] = count;
+  return {{"mode", std::string{config::to_string(s.mode)}},
+          {"path", text_or_null(d.directory_path)},
+          {"open", s.waiting},
+          {"queued", s.queued},
+          {"inFlight", s.in_flight},
+          {"unknown", s.unknown},
+          {"listed", s.listed},
+          {"oldestOpenSeconds", or_null_rounded(s.oldest_open_s)},
+          {"keptConnections", s.doubtful},
+          {"arrived", s.arrived},
+          {"joined", s.joined},
+          {"storedAnswers", s.stored_answers},
+          {"turnedAway", s.turned_away},
+          {"unconfirmed", s.unconfirmed},
+          {"settled", std::move(settled)},
+          {"lookUps", s.look_ups},
+          {"replays", s.replays},
+          {"possibleDuplicates", s.possible_duplicates},
+          {"duplicates", s.duplicates},
+          {"lost", s.lost},
+          {"resubmitted", s.resubmitted},
+          {"takenOver", s.taken_over},
+          {"commits", s.commits},
+          {"commitFailures", s.commit_failures},
+          {"committedStarts", s.committed_starts},
+          {"bytes", s.bytes},
+          {"maxBytes", s.max_bytes},
+          {"diskOk", s.disk_ok},
+          {"message", text_or_null(s.disk_message)}};
+}
+
 Json durable_json(const DurableView& d) {
   return {{"taskHub", d.task_hub},
           {"timeScale", d.time_scale},
+          {"starts", starts_json(d)},
           {"directory", directory_json(d)},
           {"desk",
            {{"jobs", d.desk.asked},

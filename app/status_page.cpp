@@ -22,7 +22,7 @@ th { font-weight: 600; opacity: .7; }
 time, .faint { opacity: .7; font-variant-numeric: tabular-nums; }
 </style></head><body>
 <h1>Understudy <span class="faint" id="profile"></span></h1>
-<p id="active">loading</p><p id="waiting"></p><p id="durable"></p><ul id="alerts"></ul><p id="lost" hidden>The proxy does not answer.</p>
+<p id="active">loading</p><p id="waiting"></p><p id="durable"></p><p id="starts"></p><ul id="alerts"></ul><p id="lost" hidden>The proxy does not answer.</p>
 <table><thead><tr><th>Endpoint</th><th>Priority</th><th>Status</th><th>Rotation</th><th>Since</th><th>Last probe</th>
 <th>In flight</th><th>Sticky</th><th>URL</th></tr></thead><tbody id="endpoints"></tbody></table>
 <h2>Last times</h2><p id="times"></p>
@@ -45,6 +45,11 @@ function show(s) {
     s.draining && "The proxy is shutting down."].filter(Boolean).join(" ");
   const lease = s.durable.lease, claim = s.durable.hubClaim;
   $("durable").textContent = [lease && `${lease.text} (${lease.why}).`, claim && `${claim.text}.`].filter(Boolean).join(" ");
+  const n = s.durable.starts, some = (count, words) => count ? `, ${count} ${words}` : "";
+  $("starts").textContent = !n ? (s.durable.taskHub === "none" ? "" : "Starts are not protected: durable.ledger.mode is off.")
+    : `Starts: ${n.open} open${some(n.unknown, "unknown")}${some(n.queued, "queued")}${some(n.listed, "for an operator to decide about")}`
+      + `${some(n.possibleDuplicates, "possibly run twice")}${some(n.duplicates, "run twice")}${some(n.lost, "lost")}`
+      + `${n.oldestOpenSeconds == null ? "" : ", oldest " + span(n.oldestOpenSeconds)}${n.diskOk ? "." : "; the disk refuses the ledger."}`;
   $("alerts").replaceChildren(...s.alerts.map(a => make("li", `${a.kind}: ${a.text}`)));
   $("endpoints").replaceChildren(...s.endpoints.map(e => row([
     make(e.active ? "th" : "td", e.name), String(e.priority), make("td", e.statusText + (e.disagreement ? ", " + e.disagreement : ""), e.monitorStatus),

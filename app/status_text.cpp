@@ -8,18 +8,12 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "app/text_table.hpp"
+
 namespace app {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-enum class Colour { none, good, bad, doubtful, faint, strong };
-
-std::string paint(std::string text, Colour colour, bool colours) {
-  if (!colours || colour == Colour::none) return text;
-  constexpr const char* codes[] = {"", "32", "31", "33", "2", "1"};
-  return fmt::format("\033[{}m{}\033[0m", codes[static_cast<std::size_t>(colour)], text);
-}
 
 Colour colour_of(const std::string& status) {
   if (status.starts_with("Online")) return Colour::good;
@@ -64,33 +58,6 @@ std::string probe_text(const Json& status, const Json& endpoint) {
   return fmt::format("{} {}, {} ago", text_at(*found, "outcome"),
                      seconds_text(number_at(*found, "latencyMs") / 1000),
                      age(status, text_at(*found, "at")));
-}
-
-// Columns padded to their widest cell; colour is put on after padding, so that it counts nothing.
-struct Cell {
-  explicit Cell(std::string text_in, Colour colour_in = Colour::none)
-      : text{std::move(text_in)}, colour{colour_in} {}
-  std::string text;
-  Colour colour;
-};
-
-std::string table(const std::vector<std::vector<Cell>>& rows, bool colours) {
-  std::vector<std::size_t> widths;
-  for (const auto& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      if (i >= widths.size()) widths.push_back(0);
-      widths[i] = std::max(widths[i], row[i].text.size());
-    }
-  std::string out;
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const bool last = i + 1 == row.size();
-      out += paint(last ? row[i].text : fmt::format("{:<{}}", row[i].text, widths[i]),
-                   row[i].colour, colours);
-      out += last ? "\n" : "  ";
-    }
-  }
-  return out;
 }
 
 std::string endpoint_table(const Json& status, bool colours) {
@@ -150,10 +117,42 @@ std::string waiting_text(const Json& status) {
   return out;
 }
 
+// "starts: 0 open, 3 unknown, oldest 12 s"; nothing where no task hub is said.
+std::string starts_text(const Json& durable, bool colours) {
+  const Json& starts = durable.at("starts");
+  if (!starts.is_object()) {
+    const std::string hub = text_at(durable, "taskHub", "none");
+    if (hub == "none" || hub.empty()) return "";
+    return paint("starts are not protected: durable.ledger.mode is off", Colour::doubtful,
+                 colours) +
+           "\n";
+  }
+  std::string out = fmt::format("starts: {} open", number_at(starts, "open"));
+  bool doubtful = false;
+  struct Part {
+    const char* key;
+    const char* words;
+  };
+  for (const Part& part : {Part{"unknown", "unknown"}, Part{"queued", "queued"},
+                           Part{"listed", "for an operator to decide about"},
+                           Part{"possibleDuplicates", "possibly run twice"},
+                           Part{"duplicates", "run twice"}, Part{"lost", "lost"}}) {
+    const double count = number_at(starts, part.key);
+    if (count == 0) continue;
+    out += fmt::format(", {} {}", count, part.words);
+    doubtful = true;
+  }
+  if (starts.at("oldestOpenSeconds").is_number())
+    out += ", oldest " + seconds_text(number_at(starts, "oldestOpenSeconds"));
+  if (!starts.value("diskOk", true)) out += "; the disk refuses the ledger";
+  const bool bad = !starts.value("diskOk", true);
+  return paint(out, bad ? Colour::bad : doubtful ? Colour::doubtful : Colour::none, colours) + "\n";
+}
+
 // A line each for what there is to know about Durable Functions.
 std::string durable_text(const Json& status, bool colours) {
-  std::string out;
   const Json& durable = status.at("durable");
+  std::string out = starts_text(durable, colours);
   if (const Json& lease = durable.at("lease"); lease.is_object())
     out += paint(text_at(lease, "text"),
                  lease.value("split", false) ? Colour::doubtful : Colour::none, colours) +

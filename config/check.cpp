@@ -145,12 +145,6 @@ void check_stickiness(const Config& config, Findings& findings) {
 }
 
 void check_durable(const Config& config, Findings& findings) {
-  for (std::size_t i = 0; i < config.durable.start_routes.size(); ++i) {
-    const std::string path = item("durable.start_routes", i);
-    if (config.durable.start_routes[i].path.empty() && !findings.refused(path) &&
-        !findings.refused(path + ".route"))
-      findings.error(path, "", "has no route", "write \"route\": \"POST /api/...\"");
-  }
   if (config.durable.status_tokens && config.clients.keys.empty() &&
       !findings.refused("clients.keys"))
     findings.error("durable.status_tokens", "", "has nothing to sign tokens with",
@@ -232,6 +226,7 @@ void check(const Config& config, const Environment& environment, Findings& findi
   check_endpoints(config, environment, findings);
   check_probes(config, findings);
   check_durable(config, findings);
+  check_ledger(config, findings);
 }
 
 }  // namespace config

@@ -35,6 +35,7 @@ class Findings {
 
 void check(const Config&, const Environment&, Findings&);
 void check_probes(const Config&, Findings&);  // check_probes.cpp; called by `check`
+void check_ledger(const Config&, Findings&);  // check_ledger.cpp
 void check_endpoints(const Config&, const Environment&, Findings&);  // check_endpoints.cpp
 
 std::string endpoint_path(std::size_t index);  // "endpoints[1]"

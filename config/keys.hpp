@@ -101,38 +101,38 @@ template <class V>
 void ledger(V& v, Ledger& ledger) {
   v.word("mode", ledger.mode);
   v.file("path", ledger.path);
-  v.later().size("max_body", ledger.max_body, 0, 64 * mib);
-  v.later().time("answer_after", ledger.answer_after, 100ms, an_hour);
-  v.later().time("settle_after", ledger.settle_after, 100ms, an_hour);
-  v.later().time("give_up_after", ledger.give_up_after, 1s, ten_years);
-  v.later().word("give_up", ledger.give_up);
-  v.later().number("max_waiting", ledger.max_waiting, 1, 10'000'000);
-  v.later().time("max_wait", ledger.max_wait, 1s, ten_years);
-  v.later().number("max_doubtful", ledger.max_doubtful, 1, 1'000'000);
-  v.later().time("retention", ledger.retention, a_minute, ten_years);
-  v.later().size("max_size", ledger.max_size, 1 * mib, 1024 * gib);
-  v.later().flag("store_body", ledger.store_body);
-  v.later().flag("queue_starts", ledger.queue_starts);
-  v.later().word("same_id_elsewhere", ledger.same_id_elsewhere);
-  v.later().time("loss_window", ledger.loss_window, no_wait, ten_years);
-  v.later().time("hub_clock_skew", ledger.hub_clock_skew, no_wait, an_hour);
+  v.size("max_body", ledger.max_body, 0, 64 * mib);
+  v.time("answer_after", ledger.answer_after, 100ms, an_hour);
+  v.time("settle_after", ledger.settle_after, 100ms, an_hour);
+  v.time("give_up_after", ledger.give_up_after, 1s, ten_years);
+  v.word("give_up", ledger.give_up);
+  v.number("max_waiting", ledger.max_waiting, 1, 10'000'000);
+  v.time("max_wait", ledger.max_wait, 1s, ten_years);
+  v.number("max_doubtful", ledger.max_doubtful, 1, 1'000'000);
+  v.time("retention", ledger.retention, a_minute, ten_years);
+  v.size("max_size", ledger.max_size, 1 * mib, 1024 * gib);
+  v.flag("store_body", ledger.store_body);
+  v.flag("queue_starts", ledger.queue_starts);
+  v.word("same_id_elsewhere", ledger.same_id_elsewhere);
+  v.time("loss_window", ledger.loss_window, no_wait, ten_years);
+  v.time("hub_clock_skew", ledger.hub_clock_skew, no_wait, an_hour);
 }
 
 template <class V>
 void durable(V& v, Durable& durable) {
   v.word("task_hub", durable.task_hub);
-  v.later().list("start_routes", durable.start_routes, [](V& w, StartRoute& route) {
+  v.list("start_routes", durable.start_routes, [](V& w, StartRoute& route) {
     w.parsed("route", route, parse_route,
              [](const StartRoute& shown) { return shown.method + " " + shown.path; });
     w.word("via", route.via);
     w.flag("store_body", route.store_body);
   });
   v.word("away_polls", durable.away_polls);
-  v.later().word("duplicate_status", durable.duplicate_status);
+  v.word("duplicate_status", durable.duplicate_status);
   v.flag("merged_purge", durable.merged_purge);
   v.size("rewrite_limit", durable.rewrite_limit, 1 * kib, 64 * mib);
   v.texts("open_webhooks", durable.open_webhooks, check_webhook);
-  v.later().time("hub_retention", durable.hub_retention, a_minute, ten_years);
+  v.time("hub_retention", durable.hub_retention, a_minute, ten_years);
   v.flag("status_tokens", durable.status_tokens);
   v.group("lease", [&](V& w) { w.word("follow", durable.lease_follow); });
   v.group("directory", [&](V& w) {

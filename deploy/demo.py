@@ -160,7 +160,10 @@ class Demo:
             "log": {"access": False},
             "stickiness": {"ttl": TTL},
             "failback": {"healthy_for": HEALTHY_FOR},
-            "durable": {"task_hub": "shared"},
+            "durable": {
+                "task_hub": "shared",
+                "start_routes": [{"route": "POST /api/orchestrators/{function}", "via": "built-in"}],
+                "ledger": {"path": str(self.folder / "ledger.db")}},
             "endpoints": [
                 {"name": name, "url": f"http://127.0.0.1:{self.ports[name]}", "priority": priority}
                 for priority, name in enumerate(("primary", "secondary"), 1)],

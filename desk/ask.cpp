@@ -50,6 +50,15 @@ bool uses_own_key(const DeskEndpoint& endpoint, const ClientCredential& credenti
   return credential.may_use_keys && !endpoint.durable_key.empty();
 }
 
+Question own_question(std::string path, std::string query, TimePoint deadline) {
+  Question question;
+  question.path = std::move(path);
+  question.query = std::move(query);
+  question.credential.may_use_keys = true;
+  question.deadline = deadline;
+  return question;
+}
+
 transport::FetchRequest request_for(const DeskEndpoint& endpoint, const Question& question) {
   transport::FetchRequest request;
   request.addresses = endpoint.addresses;
@@ -60,7 +69,9 @@ transport::FetchRequest request_for(const DeskEndpoint& endpoint, const Question
   request.host = endpoint.host;
   request.method = question.method;
   request.headers = question.headers;
+  request.body = question.body;
   request.body_limit = question.body_limit;
+  request.cut_body = question.cut_body;
   request.deadline = question.deadline;
 
   std::string query = question.query;
@@ -121,10 +132,10 @@ std::string join_names(const std::vector<std::string>& names) {
   return text;
 }
 
-std::vector<std::string> names_of_away(const DeskPicture& picture, std::size_t first) {
+std::vector<std::string> names_of_away(const DeskPicture& picture) {
   std::vector<std::string> names;
-  for (std::size_t i = first; i < picture.size(); ++i)
-    if (picture[i].away) names.push_back(picture[i].name);
+  for (const DeskEndpoint& each : picture)
+    if (each.away) names.push_back(each.name);
   return names;
 }
 

@@ -18,11 +18,16 @@ struct Question {
   std::string path;   // below the Durable base path: "instances/abc"
   std::string query;  // without '?', taskHub, connection and code
   transport::HeaderList headers;
+  std::string body;
   bool names_task_hub = false, names_connection = false;
   ClientCredential credential;
   std::size_t body_limit = 1 << 20;
+  bool cut_body = false;  // what is longer is cut there
   TimePoint deadline = TimePoint::max();
 };
+
+// With our key, for ourselves.
+Question own_question(std::string path, std::string query, TimePoint deadline);
 
 transport::FetchRequest request_for(const DeskEndpoint& endpoint, const Question& question);
 
@@ -38,7 +43,6 @@ Answer problem(Answer::Outcome outcome, int status, std::string_view kind, std::
 Answer missing_regions(std::vector<std::string> missing);
 std::string join_names(const std::vector<std::string>& names);  // "a, b"
 
-// The names of those away from `first` on.
-std::vector<std::string> names_of_away(const DeskPicture& picture, std::size_t first = 0);
+std::vector<std::string> names_of_away(const DeskPicture& picture);
 
 }  // namespace desk

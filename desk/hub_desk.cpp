@@ -40,25 +40,41 @@ std::string join_key_of(const LookUp& job) {
   return key;
 }
 
+bool is_the_end(Unserved why) {
+  return why == Unserved::stopped || why == Unserved::interrupted;
+}
+
 Found look_up_unserved(Unserved why) {
   Found found;
   found.outcome = why == Unserved::overloaded ? Found::Outcome::overloaded
-                  : why == Unserved::stopped  ? Found::Outcome::stopped
+                  : is_the_end(why)           ? Found::Outcome::stopped
                                               : Found::Outcome::cannot_tell;
   return found;
 }
 
 Answer answer_unserved(Unserved why) {
-  if (why == Unserved::stopped)
+  if (is_the_end(why))
     return problem(Answer::Outcome::stopped, 503, "shutting_down", "the proxy is shutting down");
   return problem(Answer::Outcome::overloaded, 503, "overloaded",
                  "too many requests that need an answer of every region are open");
 }
 
-MakePrimaryResult make_primary_unserved(Unserved) {
+MakePrimaryResult make_primary_unserved(Unserved why) {
   MakePrimaryResult result;
+  if (why == Unserved::interrupted) result.outcome = MakePrimaryResult::Outcome::unknown;
   result.detail = "the desk had no time for it";
   return result;
+}
+
+StartResult start_unserved(Unserved why) {
+  StartResult result;
+  // It may have been sent, and nobody waits for the answer any more.
+  if (why == Unserved::interrupted) result.ending = StartResult::Ending::timed_out;
+  return result;
+}
+
+TerminateResult terminate_unserved(Unserved) {
+  return {};
 }
 
 durable::HubClaim claim_unserved(Unserved) {
@@ -156,6 +172,22 @@ std::string_view to_string(MakePrimaryResult::Outcome outcome) {
   return "unknown";
 }
 
+std::string_view to_string(StartResult::Ending ending) {
+  switch (ending) {
+    case StartResult::Ending::connect_failed:
+      return "connect_failed";
+    case StartResult::Ending::answered:
+      return "answered";
+    case StartResult::Ending::ended_by_peer:
+      return "ended_by_peer";
+    case StartResult::Ending::timed_out:
+      return "timed_out";
+    case StartResult::Ending::not_sent:
+      break;
+  }
+  return "not_sent";
+}
+
 class HubDesk::Impl {
  public:
   explicit Impl(const DeskLimits& limits_in) : limits{limits_in}, jobs{limits_in} {}
@@ -195,6 +227,16 @@ void HubDesk::make_primary(MakePrimaryJob job, std::function<void(MakePrimaryRes
   impl_->jobs.submit(
       make_job<MakePrimaryResult>(std::move(job), run_make_primary, make_primary_unserved),
       std::move(done));
+}
+
+void HubDesk::start(StartJob job, std::function<void(StartResult)> done) {
+  impl_->jobs.submit(make_job<StartResult>(std::move(job), run_start, start_unserved),
+                     std::move(done));
+}
+
+void HubDesk::terminate(TerminateJob job, std::function<void(TerminateResult)> done) {
+  impl_->jobs.submit(make_job<TerminateResult>(std::move(job), run_terminate, terminate_unserved),
+                     std::move(done));
 }
 
 void HubDesk::check_hub_claim(HubClaimJob job, std::function<void(durable::HubClaim)> done) {

@@ -52,6 +52,8 @@ class HubDesk {
   void list(ListJob job, std::function<void(Answer)> done);
   void purge(PurgeJob job, std::function<void(Answer)> done);
   void make_primary(MakePrimaryJob job, std::function<void(MakePrimaryResult)> done);
+  void start(StartJob job, std::function<void(StartResult)> done);
+  void terminate(TerminateJob job, std::function<void(TerminateResult)> done);
   void check_hub_claim(HubClaimJob job, std::function<void(durable::HubClaim)> done);
 
   DeskCounts counts() const;

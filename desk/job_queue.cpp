@@ -173,7 +173,7 @@ void JobQueue::stop() {
     guard_.reset();
     io_.reset();  // ends what was under way: connections, timers
     for (const SharedJob& job : open) {
-      job->fail(Unserved::stopped);
+      job->fail(job->started ? Unserved::interrupted : Unserved::stopped);
       job->deliver();
     }
   });

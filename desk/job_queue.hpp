@@ -23,7 +23,8 @@
 
 namespace desk {
 
-enum class Unserved { overloaded, expired, stopped };  // why a job never ran to its end
+// Why a job never ran to its end. Only `interrupted` had begun.
+enum class Unserved { overloaded, expired, stopped, interrupted };
 
 // One job and everybody who waits for it. Its fields are guarded by the queue's mutex; `run` and
 // `deliver` belong to whoever took it out.

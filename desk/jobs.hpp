@@ -88,6 +88,14 @@ struct ListJob {
   std::string query;               // the client's, without '?'
   std::string continuation_token;  // of x-ms-continuation-token; empty: from the start
   ClientCredential credential;
+  // Instances that wait in the start ledger, JSON objects as GET instances lists them, for every
+  // page: they come first, as far as the query's filters let them pass, and stand for the rows of
+  // the same ids that endpoints list. Not for entities.
+  std::vector<std::string> waiting;
+  // Indexes into picture; empty: all of it. Who is not in it is not missed. One alone (of a shared
+  // hub) keeps its own continuation tokens; a token that durable::decode_list_token takes is still
+  // the desk's.
+  std::vector<std::size_t> order;
   TimePoint deadline = TimePoint::max();
 };
 
@@ -117,6 +125,43 @@ struct MakePrimaryResult {
   std::string detail;
 };
 std::string_view to_string(MakePrimaryResult::Outcome);
+
+// POST orchestrators/{function}/{id} at one endpoint with our key: a start that the ledger replays.
+struct StartJob {
+  SharedPicture picture;
+  std::size_t endpoint = 0;
+  std::string function, id;  // decoded
+  std::string content_type;
+  std::shared_ptr<const std::string> body;  // null: none
+  TimePoint deadline = TimePoint::max();
+};
+
+struct StartResult {
+  enum class Ending {
+    connect_failed,  // also TLS: nothing of it was sent
+    answered,        // a complete head: `status`, the first 16 KiB of the body
+    ended_by_peer,   // closed or reset before that
+    timed_out,       // or ended by us for another reason: bytes that are no HTTP, the desk's end
+    not_sent,        // the desk had no room in time, or is stopping
+  } ending = Ending::not_sent;
+  int status = 0;
+  std::string content_type, body;
+  bool whole = false;    // `body` is all of it
+  bool own_key = false;  // a key of ours was sent
+};
+std::string_view to_string(StartResult::Ending);
+
+// POST instances/{id}/terminate at one endpoint with our key.
+struct TerminateJob {
+  SharedPicture picture;
+  std::size_t endpoint = 0;
+  std::string id;  // decoded
+  TimePoint deadline = TimePoint::max();
+};
+struct TerminateResult {
+  bool delivered = false;  // 202; or the hub's 404, 410: there is nothing to end (any more)
+  int status = 0;          // 0: no answer
+};
 
 struct HubClaimJob {
   SharedPicture picture;

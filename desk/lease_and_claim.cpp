@@ -8,16 +8,6 @@ namespace {
 
 namespace asio = boost::asio;
 using durable::HubSample;
-using transport::FailureKind;
-
-Question own_question(std::string path, std::string query, TimePoint deadline) {
-  Question question;
-  question.path = std::move(path);
-  question.query = std::move(query);
-  question.credential.may_use_keys = true;
-  question.deadline = deadline;
-  return question;
-}
 
 std::string trouble_at(const DeskEndpoint& endpoint, const Reply& reply) {
   if (reply && reply->status == 401)
@@ -107,10 +97,7 @@ asio::awaitable<MakePrimaryResult> run_make_primary(MakePrimaryJob job) {
   auto asking = transport::fetch(request_for((*job.picture)[job.endpoint], question));
   const Reply reply = co_await std::move(asking);
   if (!reply) {
-    const FailureKind kind = reply.error().kind;
-    const bool unsent =
-        kind == FailureKind::resolve || kind == FailureKind::connect || kind == FailureKind::tls;
-    result.outcome = unsent ? Outcome::not_sent : Outcome::unknown;
+    result.outcome = reply.error().unsent ? Outcome::not_sent : Outcome::unknown;
   } else {
     result.status = reply->status;
     // A gateway's own answer says nothing about the app behind it.

@@ -11,7 +11,6 @@ namespace desk {
 namespace {
 
 namespace asio = boost::asio;
-using transport::FailureKind;
 
 struct Deleted {
   std::string endpoint;
@@ -34,19 +33,12 @@ std::uint64_t total(const std::vector<Deleted>& deleted) {
   return sum;
 }
 
-// Nothing of the request reached the app.
-bool never_sent(const Reply& reply) {
-  if (reply) return false;
-  const FailureKind kind = reply.error().kind;
-  return kind == FailureKind::resolve || kind == FailureKind::connect || kind == FailureKind::tls;
-}
-
 Answer stopped_at(const std::vector<Deleted>& deleted, const std::string& endpoint,
                   const Reply& reply) {
   std::string detail;
   for (const Deleted& each : deleted)
     detail += each.endpoint + " deleted " + std::to_string(each.count) + "; ";
-  const bool unsent = never_sent(reply);
+  const bool unsent = !reply && reply.error().unsent;
   detail += endpoint + (unsent ? " was not reached and deleted nothing ("
                                : " did not confirm and may have deleted some (");
   detail += trouble_text(reply) + "). Purging again is safe";

@@ -22,7 +22,8 @@ std::string status_json(const LastKnownStatus& last) {
   text += ",\"runtimeStatus\":" + json_string(last.runtime_status);
   text += ",\"input\":null,\"customStatus\":";
   text += custom ? last.custom_status : "null";
-  text += ",\"output\":null,\"createdTime\":\"" + wall_time_text(last.created_time);
+  text += ",\"output\":" + (last.output.empty() ? "null" : last.output);
+  text += ",\"createdTime\":\"" + wall_time_text(last.created_time);
   text += "\",\"lastUpdatedTime\":\"" + wall_time_text(last.last_updated_time) + "\"}";
   return text;
 }

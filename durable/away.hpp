@@ -18,9 +18,10 @@ struct LastKnownStatus {
   std::string custom_status;               // JSON text; empty or not JSON: null
   WallTime created_time{};
   WallTime last_updated_time{};
+  std::string output = {};  // JSON text; empty: null
 };
 
-// The app's keys in the app's order; input and output are null.
+// The app's keys in the app's order; input is null.
 std::string status_json(const LastKnownStatus& last);
 
 struct AwayAnswer {

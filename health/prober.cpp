@@ -1,6 +1,7 @@
 #include "health/prober.hpp"
 
 #include <algorithm>
+#include <boost/system/errc.hpp>
 #include <chrono>
 #include <string>
 #include <utility>
@@ -45,6 +46,24 @@ ProbeOutcome from_failure(const transport::Failure& failure, const config::Probe
       break;
   }
   return failed(ProbeResult::broken, to_string(failure));
+}
+
+// When the attempt to connect began, and to how many addresses.
+struct Attempt {
+  std::size_t addresses = 0;
+  TimePoint began{};
+};
+
+// Of several addresses the failure tells of the last one only; one that hung would have taken its
+// share of the time.
+ProbeOutcome from_failure(const transport::Failure& failure, const config::ProbePolicy& policy,
+                          const Attempt& attempt) {
+  ProbeOutcome outcome = from_failure(failure, policy);
+  const auto share = policy.timeout / static_cast<int>(attempt.addresses);
+  outcome.refused = failure.kind == transport::FailureKind::connect &&
+                    failure.cause == boost::system::errc::connection_refused &&
+                    (attempt.addresses == 1 || (Clock::now() - attempt.began) * 2 < share);
+  return outcome;
 }
 
 bool has(const transport::HeaderList& headers, std::string_view name) {
@@ -104,10 +123,11 @@ boost::asio::awaitable<ProbeOutcome> exchange(const config::Endpoint& endpoint,
     if (!found) co_return from_failure(found.error(), policy);
     addresses = std::move(*found);
   }
+  const Attempt attempt{addresses.size(), Clock::now()};
   if (policy.protocol == config::Protocol::tcp) {
     auto connecting = transport::connect_only(std::move(addresses), deadline);
     const auto connected = co_await std::move(connecting);
-    if (!connected) co_return from_failure(connected.error(), policy);
+    if (!connected) co_return from_failure(connected.error(), policy, attempt);
     ProbeOutcome outcome;
     outcome.detail = "accepted the connection";
     co_return outcome;
@@ -115,7 +135,7 @@ boost::asio::awaitable<ProbeOutcome> exchange(const config::Endpoint& endpoint,
   auto request = request_for(endpoint, std::move(addresses), deadline);
   auto fetching = transport::fetch(std::move(request));
   const auto answer = co_await std::move(fetching);
-  if (!answer) co_return from_failure(answer.error(), policy);
+  if (!answer) co_return from_failure(answer.error(), policy, attempt);
   ProbeAnswer seen;
   seen.status = answer->status;
   seen.content_type = text_of(transport::find_header(answer->headers, "Content-Type"));

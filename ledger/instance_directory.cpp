@@ -97,7 +97,7 @@ InstanceDirectory::Impl::Impl(DirectoryOptions given, std::unique_ptr<Store> sto
                     [this](Store& opened) { return trim(opened); },
                     [this](std::vector<InstanceWrite>& batch) { return collect(batch); }};
   writer = std::make_unique<Writer>(std::move(store), Writer::Options{}, std::move(work),
-                                    std::move(trouble));
+                                    table.places(), std::move(trouble));
 }
 
 InstanceWrite InstanceDirectory::Impl::write_of(std::string_view key, const Instance& instance,
@@ -200,6 +200,14 @@ std::uint64_t InstanceDirectory::credential_of(std::string_view secret) const {
   return hash == 0 ? 1 : hash;
 }
 
+NameTable& InstanceDirectory::places() {
+  return impl_->table.places();
+}
+
+Writer* InstanceDirectory::writer() {
+  return impl_->writer.get();
+}
+
 std::size_t InstanceDirectory::size() const {
   return impl_->table.size();
 }
@@ -217,6 +225,12 @@ DirectoryStatus InstanceDirectory::status() const {
   status.written = writer.written;
   status.dropped_writes = writer.dropped;
   return status;
+}
+
+void InstanceDirectory::for_each_unfinished(
+    std::int64_t now, const std::function<bool(Place)>& wanted,
+    const std::function<void(std::string_view key, const Instance&)>& take) const {
+  impl_->table.for_each_unfinished(now, wanted, take);
 }
 
 }  // namespace ledger

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,7 +19,9 @@
 
 namespace ledger {
 
+class NameTable;
 class Store;
+class Writer;
 
 struct DirectoryOptions {
   std::size_t max_entries = 1'000'000;  // durable.directory.max_entries
@@ -41,7 +44,7 @@ struct DirectoryStatus {
 class InstanceDirectory {
  public:
   // Loads what is on disk. Throws StoreError, its text meant for the operator, when the file must
-  // not be used: corrupt, of a newer version, held by another process, on a network file system. A
+  // not be used: corrupt, of a newer version, another program's, on a network file system. A
   // folder or disk that merely cannot be written is no reason not to start: the directory works in
   // memory, says so in status() and tries again.
   explicit InstanceDirectory(DirectoryOptions, std::int64_t now);
@@ -73,6 +76,16 @@ class InstanceDirectory {
 
   // A credential as it may be kept: a hash with a key that lives in the database. Never 0.
   std::uint64_t credential_of(std::string_view secret) const;
+
+  // For operators; see InstanceTable.
+  void for_each_unfinished(
+      std::int64_t now, const std::function<bool(Place)>& wanted,
+      const std::function<void(std::string_view key, const Instance&)>& take) const;
+
+  // For the start ledger, which shares the numbers, the file and its writer. Null: there is no
+  // file.
+  NameTable& places();
+  Writer* writer();
 
   std::size_t size() const;
   DirectoryStatus status() const;

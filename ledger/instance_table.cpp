@@ -348,4 +348,17 @@ bool InstanceTable::collect_unsaved(
   return unsaved_.load(std::memory_order_relaxed) > 0;
 }
 
+void InstanceTable::for_each_unfinished(
+    std::int64_t now, const std::function<bool(Place)>& wanted,
+    const std::function<void(std::string_view key, const Instance&)>& take) const {
+  for (std::size_t i = 0; i < shard_count_; ++i) {
+    const Shard& shard = shards_[i];
+    const std::lock_guard lock{shard.mutex};
+    for (const Node* node = shard.newest; node != nullptr; node = node->older)
+      if (!node->provisional && !is_final(node->status) && is_live(*node, now) &&
+          wanted(node->place))
+        take(node->key(), read(*node));
+  }
+}
+
 }  // namespace ledger

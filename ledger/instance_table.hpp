@@ -56,6 +56,12 @@ class InstanceTable {
   bool collect_unsaved(std::size_t most,
                        const std::function<void(std::string_view key, const Instance&, Row)>& take);
 
+  // Those that are not known to have ended and live at a place that is `wanted`; entities never
+  // end. Each shard is locked while it is walked: neither function may call back.
+  void for_each_unfinished(
+      std::int64_t now, const std::function<bool(Place)>& wanted,
+      const std::function<void(std::string_view key, const Instance&)>& take) const;
+
   NameTable& places() { return places_; }
   const NameTable& places() const { return places_; }
   std::size_t size() const { return size_.load(std::memory_order_relaxed); }

@@ -362,8 +362,8 @@ std::string_view to_string(NotRunWhy why) {
 }
 
 std::string_view to_string(AlertKind kind) {
-  static constexpr std::array<std::string_view, 7> words{
-      "unknown", "not_repeatable", "late", "duplicate", "key_refused", "disk", "refused"};
+  static constexpr std::array<std::string_view, 8> words{
+      "unknown", "not_repeatable", "late", "duplicate", "key_refused", "disk", "refused", "lost"};
   return words.at(static_cast<std::size_t>(kind));
 }
 

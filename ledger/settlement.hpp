@@ -117,7 +117,16 @@ struct MarkPossibleDuplicate {};
 struct List {
   Listed why = Listed::no;
 };
-enum class AlertKind { unknown, not_repeatable, late, duplicate, key_refused, disk, refused };
+enum class AlertKind {
+  unknown,
+  not_repeatable,
+  late,
+  duplicate,
+  key_refused,
+  disk,
+  refused,
+  lost  // the driver's: found missing after a storage failover
+};
 std::string_view to_string(AlertKind);
 struct Alert {
   AlertKind kind = AlertKind::unknown;

@@ -381,7 +381,8 @@ bool Machine::repeats_itself() const {
 
 bool Machine::tried_this_round(Place place) const {
   for (std::size_t i = entry_.watch.round; i < entry_.attempts.size(); ++i)
-    if (entry_.attempts[i].place == place && entry_.attempts[i].state == AttemptState::never_ran)
+    if (entry_.attempts[i].place == place && (entry_.attempts[i].state == AttemptState::never_ran ||
+                                              entry_.attempts[i].state == AttemptState::absent))
       return true;
   return false;
 }

@@ -12,8 +12,10 @@ namespace {
 
 }  // namespace
 
-Database::Database(const std::string& file) {
-  constexpr int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+Database::Database(const std::string& file, Access access) {
+  int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE;
+  if (access == Access::create) flags |= SQLITE_OPEN_CREATE;
+  if (access == Access::read) flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READONLY;
   if (sqlite3_open_v2(file.c_str(), &handle_, flags, nullptr) == SQLITE_OK) return;
   const std::string why = handle_ != nullptr ? sqlite3_errmsg(handle_) : "out of memory";
   const int code = handle_ != nullptr ? sqlite3_errcode(handle_) : SQLITE_NOMEM;
@@ -27,6 +29,10 @@ Database::~Database() {
 
 void Database::execute(const char* sql) {
   if (sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr) != SQLITE_OK) fail(handle_);
+}
+
+bool Database::try_execute(const char* sql) noexcept {
+  return sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr) == SQLITE_OK;
 }
 
 int Database::rows_changed() const {
@@ -56,6 +62,18 @@ Statement& Statement::bind(std::int64_t number) {
   return *this;
 }
 
+Statement& Statement::bind_null() {
+  if (sqlite3_bind_null(statement_, ++bound_) != SQLITE_OK) fail();
+  return *this;
+}
+
+Statement& Statement::bind_blob(std::string_view bytes) {
+  const char* data = bytes.empty() ? "" : bytes.data();
+  if (sqlite3_bind_blob64(statement_, ++bound_, data, bytes.size(), SQLITE_STATIC) != SQLITE_OK)
+    fail();
+  return *this;
+}
+
 bool Statement::step() {
   const int result = sqlite3_step(statement_);
   if (result == SQLITE_ROW) return true;
@@ -78,6 +96,10 @@ std::string Statement::text(int column) const {
   const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
   const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
   return data == nullptr ? std::string{} : std::string(data, size);
+}
+
+bool Statement::is_null(int column) const {
+  return sqlite3_column_type(statement_, column) == SQLITE_NULL;
 }
 
 std::int64_t Statement::number(int column) const {

@@ -21,12 +21,14 @@ class SqliteError : public std::runtime_error {
 
 class Database {
  public:
-  explicit Database(const std::string& file);
+  enum class Access { create, change, read };  // the last two of what is there already
+  explicit Database(const std::string& file, Access = Access::create);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
   void execute(const char* sql);
+  bool try_execute(const char* sql) noexcept;
   int rows_changed() const;  // by the last statement
   sqlite3* handle() const { return handle_; }
 
@@ -44,12 +46,15 @@ class Statement {
 
   Statement& bind(std::string_view text);
   Statement& bind(std::int64_t number);
+  Statement& bind_null();
+  Statement& bind_blob(std::string_view bytes);  // not copied: they stay until reset()
 
   bool step();         // true: a row is there
   void run();          // for statements without rows
   Statement& reset();  // ready for the next set of parameters
 
-  std::string text(int column) const;
+  std::string text(int column) const;  // or the bytes of a blob
+  bool is_null(int column) const;
   std::int64_t number(int column) const;
 
  private:

@@ -43,9 +43,10 @@ std::string_view to_string(Settlement value) {
 }
 
 std::string_view to_string(Listed value) {
-  static constexpr std::array<std::string_view, 8> words{
-      "no",         "unknown",       "not_repeatable", "absent_late",
-      "waited_out", "hub_retention", "late_refusal",   "may_have_run"};
+  static constexpr std::array<std::string_view, 9> words{
+      "no",           "unknown",      "not_repeatable",
+      "absent_late",  "waited_out",   "hub_retention",
+      "late_refusal", "may_have_run", "lost"};
   return word(value, words);
 }
 

@@ -116,6 +116,7 @@ enum class Listed : std::uint8_t {
   hub_retention = 5,  // older than what the hub keeps: a 404 proves nothing any more
   late_refusal = 6,   // accepted by us, then refused by the endpoint
   may_have_run = 7,   // refused or out of endpoints after an attempt that is absent, but weakly
+  lost = 8,           // it ran, and the hub's last writes were lost with its storage account
 };
 std::string_view to_string(Listed);
 
@@ -139,6 +140,16 @@ struct EntryWatch {
 
 using Sha256 = std::array<std::uint8_t, 32>;
 
+// What an endpoint answered, for those who ask later: a client that repeats its Idempotency-Key,
+// a poll of a start that was refused after all. Holds no key; at most `longest_answer` of body.
+struct StoredAnswer {
+  int status = 0;
+  std::string content_type;
+  std::string body;
+  bool operator==(const StoredAnswer&) const = default;
+};
+inline constexpr std::size_t longest_answer = 16 * 1024;
+
 struct StartEntry {
   // What was asked; fixed at arrival.
   std::uint64_t number = 0;
@@ -152,9 +163,10 @@ struct StartEntry {
   Sha256 body_hash{};
   std::string key_scope;  // hash of client, route and Idempotency-Key; empty: none given
   WallTime arrived{};
-  config::Millis extra_wait{};  // the timeout= that the client asked for
-  bool may_use_keys = false;    // the client showed a key of ours: starts may be sent with ours
-  bool held = false;            // on_degraded: hold keeps its client at one endpoint
+  config::Millis extra_wait{};   // the timeout= that the client asked for
+  bool may_use_keys = false;     // the client showed a key of ours: starts may be sent with ours
+  bool held = false;             // on_degraded: hold keeps its client at one endpoint
+  std::uint64_t credential = 0;  // InstanceDirectory::credential_of its client's; 0: none
   // False only if neither ledger nor directory knew this id: then a run created within
   // hub_clock_skew of the entry can only be this one.
   bool id_seen_before = true;
@@ -175,6 +187,8 @@ struct StartEntry {
   Terminate terminate = Terminate::no;
   Place ran_at = no_place;
   std::optional<WallTime> ran_created;
+  WallTime changed{};                          // when it was last written; set by the driver
+  std::shared_ptr<const StoredAnswer> answer;  // of the attempt that settled it, if worth keeping
 
   EntryWatch watch;
   bool operator==(const StartEntry&) const = default;

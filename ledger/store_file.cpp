@@ -9,6 +9,9 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "ledger/store.hpp"
@@ -61,16 +64,14 @@ void make_folder(const std::string& folder) {
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) fail("cannot create " + folder);
 }
 
-std::string read_owner(int lock) {
-  std::array<char, 32> text{};
-  const ssize_t size = ::pread(lock, text.data(), text.size() - 1, 0);
-  std::string pid;
-  for (ssize_t i = 0; i < size && text[static_cast<std::size_t>(i)] >= '0' &&
-                      text[static_cast<std::size_t>(i)] <= '9';
-       ++i)
-    pid += text[static_cast<std::size_t>(i)];
-  return pid.empty() ? "another process" : "process " + pid;
+bool is_same_file(int file, const std::string& name) {
+  struct stat here{};
+  struct stat there{};
+  return ::fstat(file, &here) == 0 && ::stat(name.c_str(), &there) == 0 &&
+         here.st_dev == there.st_dev && here.st_ino == there.st_ino;
 }
+
+constexpr std::string_view owner_suffix = ".owner-";
 
 }  // namespace
 
@@ -82,20 +83,99 @@ FileSystem file_system_of(std::int64_t magic) {
   return {};
 }
 
-StoreFile::StoreFile(std::string path) : path_{std::move(path)} {
-  make_folder(folder_of(path_));
-  check_file_system();
-  try {
-    lock();
-    make_file();
-  } catch (...) {
-    if (lock_ >= 0) ::close(lock_);
-    throw;
+OwnerLock OwnerLock::take(const std::string& path, const std::string& tag) {
+  OwnerLock lock;
+  lock.name_ = path + std::string{owner_suffix} + tag;
+  for (;;) {
+    lock.file_ = ::open(lock.name_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (lock.file_ < 0) fail("cannot open " + lock.name_);
+    while (::flock(lock.file_, LOCK_EX) != 0)
+      if (errno != EINTR) fail("cannot lock " + lock.name_);
+    // Whoever tidies up may have removed it between the two.
+    if (is_same_file(lock.file_, lock.name_)) return lock;
+    ::close(lock.file_);
+    lock.file_ = -1;
   }
 }
 
+OwnerLock OwnerLock::of_dead(const std::string& path, const std::string& tag) {
+  OwnerLock lock;
+  lock.name_ = path + std::string{owner_suffix} + tag;
+  lock.file_ = ::open(lock.name_.c_str(), O_RDONLY | O_CLOEXEC);
+  if (lock.file_ < 0) {
+    lock.no_file_ = errno == ENOENT;
+    if (!lock.no_file_) fail("cannot open " + lock.name_);
+    return lock;
+  }
+  if (::flock(lock.file_, LOCK_EX | LOCK_NB) == 0) return lock;
+  const int reason = errno;
+  ::close(lock.file_);
+  lock.file_ = -1;
+  errno = reason;
+  if (reason != EWOULDBLOCK && reason != EINTR) fail("cannot lock " + lock.name_);
+  return lock;
+}
+
+std::vector<std::string> OwnerLock::tags(const std::string& path) {
+  const std::filesystem::path whole{path};
+  const std::string prefix = whole.filename().string() + std::string{owner_suffix};
+  std::vector<std::string> tags;
+  std::error_code ignored;  // what cannot be read is tidied up another time
+  for (std::filesystem::directory_iterator file{folder_of(path), ignored}, end;
+       !ignored && file != end; file.increment(ignored)) {
+    const std::string name = file->path().filename().string();
+    if (name.compare(0, prefix.size(), prefix) == 0) tags.push_back(name.substr(prefix.size()));
+  }
+  return tags;
+}
+
+OwnerLock::OwnerLock(OwnerLock&& other) noexcept
+    : name_{std::move(other.name_)},
+      file_{std::exchange(other.file_, -1)},
+      no_file_{std::exchange(other.no_file_, false)} {}
+
+OwnerLock& OwnerLock::operator=(OwnerLock&& other) noexcept {
+  std::swap(name_, other.name_);
+  std::swap(file_, other.file_);
+  std::swap(no_file_, other.no_file_);
+  return *this;
+}
+
+OwnerLock::~OwnerLock() {
+  if (file_ >= 0) ::close(file_);
+}
+
+bool OwnerLock::is_there() const {
+  return file_ >= 0 && is_same_file(file_, name_);
+}
+
+void OwnerLock::remove() {
+  if (is_there()) ::unlink(name_.c_str());  // while it is locked: nobody else can hold it
+  if (file_ >= 0) ::close(file_);
+  file_ = -1;
+  no_file_ = false;
+}
+
+StoreFile::StoreFile(std::string path, std::string tag)
+    : path_{std::move(path)}, tag_{std::move(tag)} {
+  prepare();
+}
+
 StoreFile::~StoreFile() {
-  ::close(lock_);  // the lock file stays: removing it would race with the next owner
+  lock_.remove();
+}
+
+void StoreFile::prepare() {
+  make_folder(folder_of(path_));
+  check_file_system();
+  if (!lock_.is_there()) lock_ = OwnerLock::take(path_, tag_);
+  make_file();
+}
+
+bool StoreFile::is_there() const {
+  struct stat info{};
+  return lock_.is_there() && ::stat(path_.c_str(), &info) == 0 && info.st_dev == device_ &&
+         info.st_ino == inode_;
 }
 
 void StoreFile::check_file_system() {
@@ -112,31 +192,19 @@ void StoreFile::check_file_system() {
     warning_ = path_ + " is on " + system.name + " and will be lost with it";
 }
 
-void StoreFile::lock() {
-  const std::string name = path_ + ".lock";
-  lock_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (lock_ < 0) fail("cannot open " + name);
-  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) fail("cannot lock " + name);
-    throw StoreError{path_ + " is in use by " + read_owner(lock_) +
-                         ": stop it, or give this one another durable.ledger.path",
-                     true};
-  }
-  // Only for the message above, so a full disk does not matter.
-  const std::string pid = std::to_string(::getpid()) + "\n";
-  if (::ftruncate(lock_, 0) == 0) [[maybe_unused]]
-    const ssize_t written = ::pwrite(lock_, pid.data(), pid.size(), 0);
-}
-
-void StoreFile::make_file() const {
-  // Before SQLite does, so that there is no moment with a wider mode; -wal and -shm take it over.
-  const int file = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (file < 0) fail("cannot open " + path_);
-  const bool narrowed = ::fchmod(file, 0600) == 0;
-  const int reason = errno;
-  ::close(file);
-  errno = reason;
-  if (!narrowed) fail("cannot make " + path_ + " private");
+// Before SQLite does, so that there is no moment with a wider mode; -wal and -shm take it over. A
+// file that is there is not opened: closing it would end the locks that another connection of this
+// process has on it.
+void StoreFile::make_file() {
+  const int file = ::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (file < 0 && errno != EEXIST) fail("cannot open " + path_);
+  if (file >= 0) ::close(file);
+  struct stat info{};
+  if (::stat(path_.c_str(), &info) != 0) fail("cannot read " + path_);
+  if ((info.st_mode & 0777) != 0600 && ::chmod(path_.c_str(), 0600) != 0)
+    fail("cannot make " + path_ + " private");
+  device_ = info.st_dev;
+  inode_ = info.st_ino;
 }
 
 }  // namespace ledger

@@ -65,7 +65,9 @@ enum class Refusal {  // requests the proxy answered itself
   draining,
   closed_path,
   lease_unsafe,
-  away,  // the instance lives where nothing can be reached
+  away,       // the instance lives where nothing can be reached
+  bad_start,  // repeats a key or an id in a way that cannot be meant
+  ledger,     // it could not be written down
   count_
 };
 

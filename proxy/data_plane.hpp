@@ -13,6 +13,7 @@
 #include "desk/hub_desk.hpp"
 #include "health/evidence.hpp"
 #include "ledger/instance_directory.hpp"
+#include "ledger/start_ledger.hpp"
 #include "proxy/counters.hpp"
 #include "proxy/request_record.hpp"
 #include "proxy/snapshot.hpp"
@@ -25,6 +26,8 @@ namespace proxy {
 struct DurableServices {
   ledger::InstanceDirectory* directory = nullptr;
   desk::HubDesk* desk = nullptr;
+  // Stopped after the workers and before they are destroyed, destroyed after them.
+  ledger::StartLedger* ledger = nullptr;
 };
 
 struct DataPlaneCallbacks {

@@ -7,10 +7,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "desk/hub_desk.hpp"
 #include "durable/status_answer.hpp"
 #include "ledger/instance_directory.hpp"
+#include "ledger/start_ledger.hpp"
 
 namespace proxy {
 
@@ -21,9 +23,11 @@ class ClientConnection;
 struct Inquiry {
   ClientConnection* owner = nullptr;
   bool done = false;
-  desk::SharedPicture picture;  // what the result's indexes mean
-  desk::Found found;            // of a look-up
-  desk::Answer answer;          // of a list or a purge
+  desk::SharedPicture picture;                // what the result's indexes mean
+  desk::Found found;                          // of a look-up
+  desk::Answer answer;                        // of a list or a purge
+  ledger::WaitingReply waiting;               // of the ledger
+  std::vector<ledger::WaitingReply> to_list;  // likewise
 
   void arrive();  // on the worker's thread
 };
@@ -35,7 +39,8 @@ struct DurableCall {
   std::string key;  // in the directory
   std::optional<ledger::Instance> known;
   std::shared_ptr<Inquiry> inquiry;
-  bool merged = false;     // the inquiry is a list or a purge over all regions
+  bool merged = false;  // the inquiry is a list or a purge over all regions
+  enum class Of : std::uint8_t { desk, ledger, ledger_list } inquiry_of = Of::desk;
   bool looked_up = false;  // once is enough: what the desk says then counts
   bool fixed = false;      // the instance lives at this endpoint, no other can answer
   // Raw credential of the client, hashed: an away answer is given only to who was let in before.

@@ -92,8 +92,16 @@ transport::Task<> Exchange::run() {
       co_await await_desk();
       continue;
     }
+    if (stage_ == Stage::reading) {
+      co_await read_start_body();
+      continue;
+    }
+    if (stage_ == Stage::starting) {
+      co_await await_ledger();
+      continue;
+    }
     pump();
-    if (stage_ == Stage::finished || stage_ == Stage::connecting || stage_ == Stage::asking)
+    if (stage_ != Stage::relaying && stage_ != Stage::tunnelling && stage_ != Stage::flushing)
       continue;
     unsigned mask = 0;
     arm_and_set_deadline(mask);
@@ -140,6 +148,11 @@ void Exchange::begin() {
   body_left_ = framing_.length;
   if (!take_early_body() || !admit()) return;
   classified_ = durable::classify(method_, framing_.path, snapshot_->start_routes);
+  if (ledger() && classified_.kind == durable::RequestKind::plain && method_ == "POST" &&
+      worker_.is_starter(path_alone())) {
+    classified_.kind = durable::RequestKind::start;
+    classified_.route = durable::Route::custom_start;
+  }
   const bool plain = classified_.kind == durable::RequestKind::plain;
   if (plain && !snapshot_->access.active()) return choose();
   if (gate()) route();
@@ -278,7 +291,7 @@ void Exchange::on_events(std::uint8_t events) {
   using C = ClientConnection;
   if (events & C::deadline) return on_deadline();
   if (events & C::kick) {
-    consider_rescue();
+    start_ ? start_kicked() : consider_rescue();
     if (stage_ != Stage::relaying) return;
   }
   if (events & C::upstream_read) may_have_more_ = true;
@@ -343,7 +356,8 @@ void Exchange::finish_request() {
   if (best_effort_) worker_.counters.best_effort.bump();
   if (endpoint_ && attempts_ > 0) {
     EndpointCounters& counters = *(*endpoint_)->counters[worker_.index];
-    const bool relayed = answer_started_ && !refused_;
+    const bool accepted = start_ && start_->accepted;
+    const bool relayed = answer_started_ && !refused_ && !accepted;
     counters.by_class[relayed ? static_cast<std::size_t>(status_ / 100) : 0].bump();
     std::size_t bucket = 0;
     while (bucket < latency_bounds_us.size() && total > latency_bounds_us[bucket]) ++bucket;
@@ -353,6 +367,8 @@ void Exchange::finish_request() {
       StartOutcome outcome = StartOutcome::other;
       if (unknown_outcome_ || (client_gone_ && !relayed)) {
         outcome = StartOutcome::unknown;
+      } else if (accepted) {
+        outcome = StartOutcome::accepted;
       } else if (!relayed) {
         outcome = StartOutcome::failed_not_run;
       } else if (status_ < 300) {

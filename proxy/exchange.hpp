@@ -8,8 +8,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "desk/hub_desk.hpp"
 #include "durable/management_urls.hpp"
@@ -24,6 +27,7 @@
 #include "proxy/headers.hpp"
 #include "proxy/problem.hpp"
 #include "proxy/retry.hpp"
+#include "proxy/start_ticket.hpp"
 #include "proxy/upstream_pool.hpp"
 #include "routing/select_endpoint.hpp"
 #include "transport/task.hpp"
@@ -58,7 +62,9 @@ class Exchange {
   using Time = std::chrono::steady_clock::time_point;
   enum class Stage : std::uint8_t {
     deciding,
-    asking,  // the desk, where an instance is
+    asking,    // the desk, where an instance is, or the ledger, whether it waits there
+    reading,   // a start's body
+    starting,  // the ledger has the word
     connecting,
     relaying,
     tunnelling,
@@ -85,6 +91,7 @@ class Exchange {
   void client_left();
   void finish_request();
   void record(std::uint32_t total_us);
+  std::string_view path_alone() const { return framing_.path.substr(0, framing_.path.find('?')); }
   const config::Config& config() const { return *snapshot_->config; }
   std::uint32_t after_progress(config::Millis span) const;
   static std::uint32_t microseconds_since(Time since);
@@ -96,6 +103,7 @@ class Exchange {
   }
 
   // --- exchange_decide.cpp: which endpoint, and what after a failure
+  routing::Selection select();
   void choose();
   void assign(const routing::Selection& selection);
   void start_attempt();
@@ -104,6 +112,7 @@ class Exchange {
   bool try_again(const Decision& decision, AttemptFailureKind kind);  // false: give up
   void consider_rescue();
   void end_attempt(bool reusable);
+  void let_go(bool reusable);  // of the connection alone
   void refuse(ProblemKind kind, std::string_view detail, Refusal counted,
               std::string_view outcome = {});
   void answer_ourselves(int status, std::string_view content_type, std::string_view lines,
@@ -135,6 +144,9 @@ class Exchange {
   // --- exchange_ask.cpp: questions to the desk
   void look_up();
   void route_collection();
+  std::string query_without_our_keys() const;
+  std::function<void(desk::Answer)> on_desk_answer(std::shared_ptr<Inquiry> inquiry);
+  void merge_lists(std::vector<std::string> waiting, std::vector<std::size_t> order);
   desk::ClientCredential desk_credential();
   std::shared_ptr<Inquiry> begin_inquiry(desk::SharedPicture picture);
   transport::Task<> await_desk();
@@ -142,6 +154,46 @@ class Exchange {
   void create_entity();
   bool hub_says_absent() const;
   bool look_elsewhere();
+
+  // --- exchange_start.cpp: starts, with the ledger
+  ledger::StartLedger* ledger() const;
+  void begin_start();
+  config::StartVia start_via() const;
+  bool keeps_start_body() const;
+  transport::Task<> read_start_body();
+  std::string key_scope();
+  std::uint64_t credential_of(std::string_view text) const;
+  void hand_over_start();
+  transport::Task<> await_ledger();
+  void take_ledger_word();
+  void send_start(const ledger::LiveSend& send);
+  void report_start(ledger::AttemptEnding ending);
+  void report_start(const ledger::AttemptReport& report,
+                    std::shared_ptr<const ledger::StoredAnswer> answer);
+  void start_kicked();
+  void start_attempt_failed(AttemptFailureKind kind, std::string_view cause);
+  bool never_complete() const;
+  void leave_live_attempt();
+  bool start_head_came();
+  void start_succeeded(std::shared_ptr<const ledger::StoredAnswer> answer);
+  bool start_answer_came(std::string_view body, bool whole);
+  void note_start_evidence(const ledger::AttemptReport& report);
+  void relay_held();
+  void answer_start(const ledger::StartAnswer& answer);
+  void answer_not_run(ledger::NotRunWhy why);
+  std::string region_of(ledger::Place place) const;
+  void answer_stored(const ledger::StoredAnswer& stored);
+  void answer_accepted(std::string_view outcome);
+  std::string start_target() const;
+  std::string own_status_url();
+
+  // --- exchange_waiting.cpp: instances that wait in the ledger
+  bool ask_ledger();
+  void on_waiting(const ledger::WaitingReply& reply);
+  bool sees_all_starts() const;
+  void list_with_waiting();
+  void on_waiting_list(const std::vector<ledger::WaitingReply>& waiting);
+  std::string waiting_status(const ledger::WaitingReply& reply) const;
 
   // --- exchange_open.cpp: reaching an upstream
   transport::Task<> open_upstream();
@@ -153,10 +205,13 @@ class Exchange {
   bool take_early_body();  // false: refused
   void pump_request();
   void send_head();
+  enum class BodyStep : std::uint8_t { got, wait, over };
+  BodyStep read_body_piece(std::string_view& piece);
   bool relay_body_piece();
   bool decode_body(char* data, std::size_t size, std::size_t& decoded, std::size_t& used);
   bool send_upstream(const iovec* pieces, std::size_t count);
   void keep_for_retry(std::string_view data);
+  void keep_body(std::string_view data);
   void reparse();
   ClientFacts client_facts(char (&text)[48]) const;
 
@@ -172,6 +227,7 @@ class Exchange {
     std::string origin, code, instance_id;
   };
   durable::UrlRewrite url_rewrite(UrlTexts& texts, bool payload);
+  durable::UrlRewrite own_urls(UrlTexts& texts);
   void start_collecting(Collect why, char* body, std::size_t size);
   void collect(std::string_view body, bool last);
   std::optional<std::string> decoded_body();
@@ -210,6 +266,9 @@ class Exchange {
   RequestFraming framing_;
   durable::Classified classified_;
   std::unique_ptr<DurableCall> call_;  // of a request about an instance, an entity or a list
+  std::unique_ptr<StartCall> start_;   // of a start, while there is a ledger
+  std::uint32_t start_deadline_ = 0;
+  routing::Reason start_reason_ = routing::Reason::none;
   Admission admission_ = Admission::stranger;
   bool header_is_ours_ = false;  // an x-functions-key is one of the proxy's keys or tokens
   bool code_is_ours_ = false;    // a `code` of the query is

@@ -56,7 +56,7 @@ desk::ClientCredential Exchange::desk_credential() {
 }
 
 void Exchange::route_collection() {
-  call_ = std::make_unique<DurableCall>();
+  if (!call_) call_ = std::make_unique<DurableCall>();
   const bool purge = classified_.route == Route::purge_instances;
   if (purge && !config().durable.merged_purge) {
     return refuse(ProblemKind::forbidden,
@@ -64,39 +64,55 @@ void Exchange::route_collection() {
                   Refusal::closed_path);
   }
   if (classified_.route == Route::none) return choose();
+  if (!purge) return merge_lists({}, {});
+  auto inquiry = begin_inquiry(snapshot_->desk_picture);
   call_->merged = true;
   worker_.counters.merged_answers.bump();
+  desk::PurgeJob job;
+  job.picture = snapshot_->desk_picture;
+  job.query = query_without_our_keys();
+  job.credential = desk_credential();
+  job.deadline = std::chrono::steady_clock::now() + merge_limit;
+  worker_.shared.durable.desk->purge(std::move(job), on_desk_answer(inquiry));
+}
+
+std::string Exchange::query_without_our_keys() const {
   durable::QueryEdit edit;
   edit.drop_code = code_is_ours_;
   const auto edited = durable::edit_query(framing_.path, edit);
   std::string_view query = edited ? std::string_view{*edited} : framing_.path;
   query.remove_prefix(std::min(query.find('?'), query.size() - 1) + 1);
-  auto inquiry = begin_inquiry(snapshot_->desk_picture);
-  const auto done = [inquiry, &loop = worker_.loop](desk::Answer answer) {
+  return std::string{query};
+}
+
+std::function<void(desk::Answer)> Exchange::on_desk_answer(std::shared_ptr<Inquiry> inquiry) {
+  return [inquiry, &loop = worker_.loop](desk::Answer answer) {
     inquiry->answer = std::move(answer);
     loop.post([inquiry] { inquiry->arrive(); });
   };
-  const auto deadline = std::chrono::steady_clock::now() + merge_limit;
-  if (purge) {
-    desk::PurgeJob job;
-    job.picture = snapshot_->desk_picture;
-    job.query = query;
-    job.credential = desk_credential();
-    job.deadline = deadline;
-    return worker_.shared.durable.desk->purge(std::move(job), done);
-  }
+}
+
+// One list of what the endpoints `order` hold (all of them when it is empty), behind what waits in
+// the ledger.
+void Exchange::merge_lists(std::vector<std::string> waiting, std::vector<std::size_t> order) {
+  auto inquiry = begin_inquiry(snapshot_->desk_picture);
+  call_->inquiry_of = DurableCall::Of::desk;
+  call_->merged = true;
+  worker_.counters.merged_answers.bump();
   desk::ListJob job;
   job.picture = snapshot_->desk_picture;
   job.entities = classified_.route == Route::list_entities;
   job.entity_name = classified_.entity_name;
-  job.query = query;
+  job.query = query_without_our_keys();
   reparse();
   for (const Field& field : worker_.request_head.fields)
     if (equal_ignoring_case(field.name, "x-ms-continuation-token"))
       job.continuation_token = field.value;
   job.credential = desk_credential();
-  job.deadline = deadline;
-  worker_.shared.durable.desk->list(std::move(job), done);
+  job.waiting = std::move(waiting);
+  job.order = std::move(order);
+  job.deadline = std::chrono::steady_clock::now() + merge_limit;
+  worker_.shared.durable.desk->list(std::move(job), on_desk_answer(inquiry));
 }
 
 void Inquiry::arrive() {
@@ -138,6 +154,14 @@ transport::Task<> Exchange::await_desk() {
   // The world may have changed meanwhile.
   snapshot_ = worker_.hold_snapshot();
   endpoint_ = nullptr;
+  switch (call_->inquiry_of) {
+    case DurableCall::Of::ledger:
+      co_return on_waiting(inquiry->waiting);
+    case DurableCall::Of::ledger_list:
+      co_return on_waiting_list(inquiry->to_list);
+    case DurableCall::Of::desk:
+      break;
+  }
   if (call_->merged) {
     const desk::Answer& answer = inquiry->answer;
     std::string lines;

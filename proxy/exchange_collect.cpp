@@ -70,7 +70,8 @@ void Exchange::start_collecting(Collect why, char* body, std::size_t size) {
 void Exchange::collect(std::string_view body, bool last) {
   std::size_t limit = inspected;
   if (collecting_ == Collect::rewrite) limit = config().durable.rewrite_limit;
-  if (collecting_ == Collect::status) limit = remembered;
+  const bool judged = start_ && collecting_ == Collect::inspect;
+  if (collecting_ == Collect::status || judged) limit = remembered;
   if (collected_size_ + body.size() > collected_.capacity()) {
     Block larger = worker_.blocks.take(
         std::max({collected_size_ + body.size(), collected_.capacity() * 2, std::size_t{2048}}));
@@ -90,10 +91,12 @@ void Exchange::collect(std::string_view body, bool last) {
 void Exchange::finish_collecting(bool whole) {
   const Collect why = std::exchange(collecting_, Collect::nothing);
   const std::string_view body{collected_.data(), collected_size_};
-  if (why == Collect::inspect && !answer_allows_relay(body, whole)) return;
+  if (why == Collect::inspect &&
+      !(start_ ? start_answer_came(body, whole) : answer_allows_relay(body, whole)))
+    return;
   parse_response_head({answer_head_.data(), answer_head_size_}, most_fields, worker_.response_head);
   rewritten_.clear();
-  if (why == Collect::rewrite)
+  if (why == Collect::rewrite || (why == Collect::inspect && start_))
     whole ? rewrite_collected() : worker_.counters.unrewritten_bodies.bump();
   if (why == Collect::status && whole) {
     const std::optional<std::string> decoded = decoded_body();

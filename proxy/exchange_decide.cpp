@@ -79,7 +79,8 @@ routing::ClientKey Exchange::client_key() const {
   return routing::client_key_of_address(client_behind_proxies(*snapshot_, fields, peer));
 }
 
-void Exchange::choose() {
+// Where the client is sent first; no endpoint: nobody may serve.
+routing::Selection Exchange::select() {
   const config::Stickiness& stickiness = config().stickiness;
   const routing::RoutingTable& table = snapshot_->table;
   const bool sticky = stickiness.ttl.count() > 0;
@@ -90,11 +91,7 @@ void Exchange::choose() {
     earlier = worker_.shared.sticky->find(key, started_);
   }
   const routing::Selection selection = routing::select_endpoint(table, earlier);
-  if (!selection.endpoint) {
-    return refuse(ProblemKind::no_endpoint,
-                  "no endpoint may serve: all are degraded, disabled or drained",
-                  Refusal::no_endpoint);
-  }
+  if (!selection.endpoint) return selection;
   const bool kept = selection.reason == Reason::sticky || selection.reason == Reason::held;
   if (sticky) {
     (kept ? worker_.counters.sticky_hits : worker_.counters.sticky_misses).bump();
@@ -105,7 +102,14 @@ void Exchange::choose() {
   held_ = sticky && table.on_degraded == config::OnDegraded::hold &&
           selection.reason != Reason::best_effort;
   best_effort_ = selection.reason == Reason::best_effort;
-  assign(selection);
+  return selection;
+}
+
+void Exchange::choose() {
+  const routing::Selection selection = select();
+  if (selection.endpoint) return assign(selection);
+  refuse(ProblemKind::no_endpoint, "no endpoint may serve: all are degraded, disabled or drained",
+         Refusal::no_endpoint);
 }
 
 void Exchange::assign(const routing::Selection& selection) {
@@ -155,6 +159,11 @@ void Exchange::start_attempt() {
 
 void Exchange::end_attempt(bool reusable) {
   if (!upstream_) return;
+  if (start_ && start_->under_way) return leave_live_attempt();
+  let_go(reusable);
+}
+
+void Exchange::let_go(bool reusable) {
   upstream_->counters().in_flight.drop();
   upload_.clear();
   UpstreamConnection* done = std::exchange(upstream_, nullptr);
@@ -217,6 +226,7 @@ void Exchange::report(AttemptFailureKind kind) {
 void Exchange::attempt_failed(AttemptFailureKind kind, std::string_view cause) {
   failure_note_ = to_string(kind);
   report(kind);
+  if (start_) return start_attempt_failed(kind, cause);
   const Decision decision = decide(failure_facts(kind));
   if (try_again(decision, kind)) return;
   if (answer_started_) return answer_cut(cause);
@@ -304,6 +314,12 @@ void Exchange::refuse(ProblemKind kind, std::string_view detail, Refusal counted
   problem.detail = detail;
   problem.outcome = outcome;
   problem.attempts = attempts_;
+  std::string status_url;
+  if (start_) {
+    problem.instance_id = start_->id;
+    if (outcome == "unknown" && !start_->id.empty()) status_url = own_status_url();
+    problem.status_url = status_url;
+  }
   if (endpoint_) {
     problem.endpoint = (*endpoint_)->config.name;
     problem.reason = routing::to_string(reason_);

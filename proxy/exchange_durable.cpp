@@ -112,6 +112,9 @@ std::string_view Exchange::lent_key() const {
     case RequestKind::plain:
       return classified_.built_in ? std::string_view{} : keys.function.reveal();
     case RequestKind::start:
+      if (start_)
+        return start_->via == config::StartVia::built_in ? keys.durable.reveal()
+                                                         : keys.function.reveal();
       return classified_.built_in ? keys.durable.reveal() : keys.function.reveal();
     case RequestKind::instance:
     case RequestKind::collection:
@@ -130,7 +133,7 @@ void Exchange::adapt_to_endpoint(RequestRewrite& rewrite, std::string& edited) {
   injected_ = !rewrite.functions_key.empty();
   rewrite.drop_functions_key = injected_ || header_is_ours_;
   if (injected_) worker_.counters.lent_keys.bump();
-  if (framing_.path.find('?') == std::string_view::npos) return;
+  if (rewrite.path.find('?') == std::string_view::npos) return;
   using Change = durable::QueryEdit::Change;
   durable::QueryEdit edit;
   edit.drop_code = code_is_ours_;
@@ -144,7 +147,7 @@ void Exchange::adapt_to_endpoint(RequestRewrite& rewrite, std::string& edited) {
     edit.connection = change(endpoint.connection);
     edit.connection_value = endpoint.connection;
   }
-  if (auto target = durable::edit_query(framing_.path, edit)) {
+  if (auto target = durable::edit_query(rewrite.path, edit)) {
     edited = *std::move(target);
     rewrite.path = edited;
   }
@@ -156,11 +159,17 @@ void Exchange::route() {
   const config::TaskHub hub = config().durable.task_hub;
   const bool regional = hub == config::TaskHub::per_region;
   switch (classified_.kind) {
+    case RequestKind::start:
+      if (ledger()) return begin_start();
+      break;
     case RequestKind::instance:
+      if (ledger() && ask_ledger()) return;
       if (worker_.shared.durable.directory && (regional || hub == config::TaskHub::none))
         return route_instance();
       break;
     case RequestKind::collection:
+      if (ledger() && classified_.route == Route::list_instances && ledger()->waiting_shown() > 0)
+        return list_with_waiting();
       if (worker_.shared.durable.desk && regional && snapshot_->upstreams.size() > 1)
         return route_collection();
       break;
@@ -228,6 +237,8 @@ bool Exchange::uses_directory() const {
 }
 
 void Exchange::learn_payload(const durable::Payload& payload) {
+  if (ledger() && classified_.kind == RequestKind::plain && method_ == "POST")
+    worker_.learn_starter(path_alone());
   if (!uses_directory()) return;
   ledger::InstanceDirectory& directory = *worker_.shared.durable.directory;
   const std::int64_t now = wall_ms();

@@ -12,7 +12,7 @@ using C = ClientConnection;
 bool Exchange::interrupted(std::uint8_t events) {
   const std::uint8_t attempt = attempts_;
   if (client_.abandoned()) client_left();
-  if (events & C::kick) consider_rescue();
+  if (events & C::kick) start_ ? start_kicked() : consider_rescue();
   if ((events & C::client_read) && attempts_ == attempt && body_complete_) check_abort();
   return stage_ != Stage::connecting || attempts_ != attempt;
 }
@@ -79,7 +79,7 @@ transport::Task<> Exchange::open_upstream() {
     const routing::SocketAddress address = entry->addresses[i];
     connected = co_await connect_to(address, until);
     if (gone()) co_return;
-    if (!connected) end_attempt(false);
+    if (!connected) let_go(false);
   }
   if (!connected) {
     attempt_failed(AttemptFailureKind::connect,

@@ -136,7 +136,11 @@ void Exchange::send_head() {
   RequestRewrite rewrite;
   rewrite.endpoint = &endpoint;
   rewrite.path = framing_.path;
-  std::string edited;
+  std::string edited, with_id;
+  if (start_) {
+    with_id = start_target();
+    rewrite.path = with_id;
+  }
   if (classified_.built_in || snapshot_->access.active()) adapt_to_endpoint(rewrite, edited);
   rewrite.readable_answer = classified_.kind != durable::RequestKind::plain ||
                             (method_class_ != MethodClass::safe && snapshot_->access.active());
@@ -181,8 +185,8 @@ void Exchange::send_head() {
   send_upstream(pieces, count);
 }
 
-// One turn of reading from the client and writing to the upstream; false: wait, or it is over.
-bool Exchange::relay_body_piece() {
+// One read from the client; `piece` lies in the relay's scratch, what follows the body in spill_.
+Exchange::BodyStep Exchange::read_body_piece(std::string_view& piece) {
   char* data = worker_.scratch.relay_data();
   std::size_t want = std::min(upload_chunk_, Scratch::relay_size);
   if (framing_.body == BodyKind::length) {
@@ -192,10 +196,10 @@ bool Exchange::relay_body_piece() {
   }
   client_.clear(C::client_read);
   const transport::IoResult got = client_.channel().read(data, want);
-  if (got.status == IoStatus::would_block) return false;
+  if (got.status == IoStatus::would_block) return BodyStep::wait;
   if (got.status != IoStatus::ok) {
     client_left();
-    return false;
+    return BodyStep::over;
   }
   progress_ = worker_.tick();
   std::size_t decoded = 0;
@@ -212,26 +216,34 @@ bool Exchange::relay_body_piece() {
            : refuse(ProblemKind::bad_request, to_string(body_decoder_.error()),
                     Refusal::bad_request);
     }
-    return false;
+    return BodyStep::over;
   }
   if (used < got.bytes) {  // the client's next request
     spill_size_ = got.bytes - used;
     spill_ = worker_.blocks.take(spill_size_);
     std::memcpy(spill_.data(), data + used, spill_size_);
   }
-  keep_for_retry({data, decoded});
+  piece = {data, decoded};
+  return BodyStep::got;
+}
+
+// One turn of reading from the client and writing to the upstream; false: wait, or it is over.
+bool Exchange::relay_body_piece() {
+  std::string_view data;
+  if (read_body_piece(data) != BodyStep::got) return false;
+  keep_for_retry(data);
   iovec pieces[4];
   std::size_t count = 0;
   char size_line[24];
   Writer line{size_line, sizeof size_line};
-  if (framing_.body == BodyKind::chunked && decoded > 0) {
-    line.add_hex(decoded);
+  if (framing_.body == BodyKind::chunked && !data.empty()) {
+    line.add_hex(data.size());
     line.add("\r\n");
     pieces[count++] = piece(line.text());
   }
-  if (decoded > 0) pieces[count++] = {data, decoded};
+  if (!data.empty()) pieces[count++] = piece(data);
   if (framing_.body == BodyKind::chunked) {
-    if (decoded > 0) pieces[count++] = piece("\r\n");
+    if (!data.empty()) pieces[count++] = piece("\r\n");
     if (body_complete_) pieces[count++] = piece("0\r\n\r\n");
   }
   if (count == 0) return true;
@@ -257,13 +269,18 @@ bool Exchange::send_upstream(const iovec* pieces, std::size_t count) {
 
 void Exchange::keep_for_retry(std::string_view data) {
   if (!replayable_ || data.empty()) return;
-  const std::size_t limit = config().retry.kept_body;
+  const std::size_t limit = start_ ? config().durable.ledger.max_body : config().retry.kept_body;
   if (early_body_.size() + kept_size_ + data.size() > limit) {
     replayable_ = false;  // too large to be sent twice
     kept_.reset();
     kept_size_ = 0;
     return;
   }
+  keep_body(data);
+}
+
+void Exchange::keep_body(std::string_view data) {
+  if (data.empty()) return;
   if (kept_size_ + data.size() > kept_.capacity()) {
     Block larger = worker_.blocks.take(std::max(kept_size_ + data.size(), kept_.capacity() * 2));
     if (kept_size_ > 0) std::memcpy(larger.data(), kept_.data(), kept_size_);

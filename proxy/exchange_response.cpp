@@ -184,12 +184,14 @@ void Exchange::on_final_head(char* body, std::size_t size) {
     end_attempt(false);
     return answer_away();
   }
+  if (start_ && !start_head_came()) return start_collecting(Collect::inspect, body, size);
   const bool looks_dead = status_ == 503 || (status_ == 403 && html());
   const bool hub_question =
       status_ == 500 && classified_.built_in &&
       target_.find("returnInternalServerErrorOnFailure") == std::string_view::npos;
-  if (looks_dead || hub_question) return start_collecting(Collect::inspect, body, size);
-  if (status_ == 502 || status_ == 504) {
+  if (!start_ && (looks_dead || hub_question))
+    return start_collecting(Collect::inspect, body, size);
+  if (!start_ && (status_ == 502 || status_ == 504)) {
     worker_.report(upstream_->upstream().id, status_ == 502
                                                  ? health::EvidenceKind::bad_gateway
                                                  : health::EvidenceKind::gateway_timeout);

@@ -22,7 +22,12 @@ constexpr std::array rows{
     Row{ProblemKind::uri_too_long, "uri_too_long", 414},
     Row{ProblemKind::expectation_failed, "expectation_failed", 417},
     Row{ProblemKind::lease_unsafe, "lease_unsafe", 409},
+    Row{ProblemKind::id_in_use, "id_in_use", 409},
+    Row{ProblemKind::id_elsewhere, "id_elsewhere", 409},
+    Row{ProblemKind::already_exists, "already_exists", 409},
+    Row{ProblemKind::not_known_to_run, "not_known_to_run", 409},
     Row{ProblemKind::misdirected, "misdirected", 421},
+    Row{ProblemKind::key_reused, "key_reused", 422},
     Row{ProblemKind::too_many_requests, "too_many_requests", 429},
     Row{ProblemKind::head_too_large, "head_too_large", 431},
     Row{ProblemKind::internal, "internal", 500},
@@ -36,6 +41,7 @@ constexpr std::array rows{
     Row{ProblemKind::overloaded, "overloaded", 503},
     Row{ProblemKind::shutting_down, "shutting_down", 503},
     Row{ProblemKind::away, "away", 503},
+    Row{ProblemKind::ledger_unavailable, "ledger_unavailable", 503},
     Row{ProblemKind::held_start, "held_start", 503},
     Row{ProblemKind::first_byte_timeout, "first_byte_timeout", 504},
     Row{ProblemKind::outcome_unknown, "outcome_unknown", 504},
@@ -123,6 +129,8 @@ std::string_view status_phrase(int status) {
       return "URI Too Long";
     case 417:
       return "Expectation Failed";
+    case 422:
+      return "Unprocessable Content";
     case 421:
       return "Misdirected Request";
     case 429:

@@ -21,7 +21,12 @@ enum class ProblemKind {
   uri_too_long,           // 414
   expectation_failed,     // 417
   lease_unsafe,           // 409 makeprimary while only one app lives
+  id_in_use,              // 409 the id is being started with another body
+  id_elsewhere,           // 409 the id lives in another region's hub
+  already_exists,         // 409 durable.duplicate_status
+  not_known_to_run,       // 409 what is asked can be done only to a running instance
   misdirected,            // 421
+  key_reused,             // 422 the Idempotency-Key was used for something else
   too_many_requests,      // 429 limits.per_client
   head_too_large,         // 431
   internal,               // 500
@@ -35,6 +40,7 @@ enum class ProblemKind {
   overloaded,             // 503 a limit of ours
   shutting_down,          // 503
   away,                   // 503 the instance lives where nothing can be reached
+  ledger_unavailable,     // 503 the start could not be written down
   held_start,             // 503 on_degraded is hold and the start never ran: try again later
   first_byte_timeout,     // 504
   outcome_unknown,        // 504 no answer, and it may have run

@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "proxy/client_connection.hpp"
+#include "proxy/doubtful.hpp"
 #include "proxy/listener.hpp"
 
 namespace proxy {
@@ -154,6 +155,7 @@ void Worker::close_everything() {
   std::vector<ClientConnection*> all;
   each_connection([&](ClientConnection& connection) { all.push_back(&connection); });
   for (ClientConnection* connection : all) connection->abandon();
+  while (!doubtful.empty()) doubtful.back()->abandon();
   pool.close_all_idle();
 }
 
@@ -168,6 +170,8 @@ void Worker::on_tick() {
   for (ClientConnection* at = active_.first; at; at = at->next)
     if (static_cast<std::int32_t>(tick_ - at->deadline_tick()) >= 0) due.push_back(at);
   for (ClientConnection* connection : due) connection->on_deadline();
+  for (std::size_t i = doubtful.size(); i-- > 0;)
+    if (static_cast<std::int32_t>(tick_ - doubtful[i]->deadline()) >= 0) doubtful[i]->time_out();
   while (parked_.first && static_cast<std::int32_t>(tick_ - parked_.first->deadline_tick()) >= 0)
     parked_.first->close_if_parked();
   const auto idle = snapshot().config->timeouts.upstream_idle;
@@ -212,6 +216,11 @@ void Worker::report(routing::EndpointId endpoint, health::EvidenceKind kind) {
   evidence.kind = kind;
   evidence.at = health::Clock::now();
   shared.callbacks.on_evidence(evidence);
+}
+
+void Worker::learn_starter(std::string_view path) {
+  constexpr std::size_t most = 1024, longest = 512;
+  if (starters_.size() < most && path.size() <= longest) starters_.emplace(path);
 }
 
 bool Worker::over_limit(std::size_t limit, Counter WorkerCounters::* which) const {

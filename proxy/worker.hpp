@@ -7,6 +7,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,6 +27,7 @@
 namespace proxy {
 
 class ClientConnection;
+class DoubtfulConnection;
 
 // What the workers of one data plane share; outlives them.
 struct Shared {
@@ -103,6 +105,12 @@ class Worker {
   std::string_view date();  // "Mon, 01 Jan 2026 00:00:00 GMT", once a second
   void make_traceparent(char (&into)[56]);
   void report(routing::EndpointId endpoint, health::EvidenceKind kind);
+  // Routes of the app that were seen to answer with a check-status payload: starters that nobody
+  // listed. Bounded; by method POST and path.
+  void learn_starter(std::string_view path);
+  bool is_starter(std::string_view path) const {
+    return !starters_.empty() && starters_.find(path) != starters_.end();
+  }
   bool over_limit(std::size_t limit, Counter WorkerCounters::* which) const;
   // A connection is in exactly one list: parked (in order of parking, all with the same idle time)
   // or active (swept on every tick).
@@ -119,8 +127,9 @@ class Worker {
   BlockPool blocks;
   UpstreamPool pool;
   RecordRing records;
-  RequestHead request_head;    // scratch: valid until the next suspension
-  ResponseHead response_head;  // likewise
+  std::vector<DoubtfulConnection*> doubtful;  // kept for late answers; each deletes itself
+  RequestHead request_head;                   // scratch: valid until the next suspension
+  ResponseHead response_head;                 // likewise
 
  private:
   friend class Listener;
@@ -148,6 +157,7 @@ class Worker {
   };
   List active_, parked_;
   std::size_t connection_count_ = 0;
+  std::set<std::string, std::less<>> starters_;
   std::int64_t date_second_ = 0;
   char date_[30] = {};
   std::uint64_t random_ = 0;

@@ -4,14 +4,6 @@ namespace rehearsal {
 
 using ledger::Statement;
 
-namespace {
-
-std::int64_t number_of(WallTime time) {
-  return time.time_since_epoch().count();
-}
-
-}  // namespace
-
 std::string_view to_string(LeaseOutcome outcome) {
   switch (outcome) {
     case LeaseOutcome::ok:

@@ -13,10 +13,6 @@ namespace {
 
 constexpr int most_signals = 1000;  // in one exchange
 
-std::int64_t number_of(WallTime time) {
-  return time.time_since_epoch().count();
-}
-
 std::string dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

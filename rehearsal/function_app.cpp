@@ -45,6 +45,9 @@ FunctionApp::FunctionApp(asio::any_io_executor executor, AppOptions options)
   transport::ServerOptions server_options;
   server_options.body_limit = options_.body_limit;
   server_options.max_connections = 8192;
+  server_options.idle_timeout = std::chrono::seconds{130};  // as Kestrel's
+  // A frozen app runs what it finds when it thaws: its sleep must not count as a slow client's.
+  server_options.request_timeout = std::chrono::minutes{10};
   server_options.discard_body = [](std::string_view, std::string_view path) {
     return is_sink(path);
   };

@@ -25,8 +25,7 @@ void HubStore::set_status(std::string_view hub, const Run& run, RuntimeStatus to
                    "UPDATE instances SET status = ?, updated = ?, ready = 1"
                    " WHERE hub = ? AND id = ?"};
   update.bind(to_string(to)).bind(number_of(now)).bind(hub).bind(run.instance.id).run();
-  Statement record{db_, "UPDATE executions SET status = ? WHERE position = ?"};
-  record.bind(to_string(to)).bind(run.execution).run();
+  journal_.changed(run.execution, to_string(to));
 }
 
 Control HubStore::terminate(std::string_view hub, std::string_view id, std::string_view reason,

@@ -31,12 +31,4 @@ struct HubStore::Run {
   }
 };
 
-inline WallTime time_of(std::int64_t milliseconds) {
-  return WallTime{std::chrono::milliseconds{milliseconds}};
-}
-
-inline std::int64_t number_of(WallTime time) {
-  return time.time_since_epoch().count();
-}
-
 }  // namespace rehearsal

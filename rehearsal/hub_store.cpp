@@ -12,7 +12,7 @@ using ledger::Transaction;
 
 namespace {
 
-constexpr std::int64_t schema_version = 2;
+constexpr std::int64_t schema_version = 3;
 
 constexpr const char* schema = R"sql(
 PRAGMA journal_mode = WAL;
@@ -51,15 +51,6 @@ CREATE TABLE IF NOT EXISTS activities (
   lease_until INTEGER NOT NULL DEFAULT 0, epoch INTEGER NOT NULL DEFAULT 0,
   UNIQUE (hub, id, step));
 CREATE INDEX IF NOT EXISTS claimable ON activities (hub, lease_until);
-CREATE TABLE IF NOT EXISTS executions (
-  position INTEGER PRIMARY KEY AUTOINCREMENT,
-  hub TEXT NOT NULL COLLATE NOCASE, id TEXT NOT NULL, function TEXT NOT NULL,
-  created INTEGER NOT NULL, started_by TEXT NOT NULL DEFAULT '', status TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS executions_of ON executions (hub, id);
-CREATE TABLE IF NOT EXISTS shares (
-  hub TEXT NOT NULL COLLATE NOCASE, execution INTEGER NOT NULL, app TEXT NOT NULL,
-  turns INTEGER NOT NULL, started INTEGER NOT NULL, activities INTEGER NOT NULL,
-  taken_over INTEGER NOT NULL, PRIMARY KEY (hub, execution, app));
 )sql";
 
 constexpr std::string_view columns =
@@ -97,19 +88,9 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-AppShare read_share(const Statement& row, int first) {
-  AppShare share;
-  share.app = row.text(first);
-  share.turns = row.number(first + 1);
-  share.started = row.number(first + 2);
-  share.activities = row.number(first + 3);
-  share.taken_over = row.number(first + 4);
-  return share;
-}
-
 }  // namespace
 
-HubStore::HubStore(const std::string& file) : db_{file} {
+HubStore::HubStore(const std::string& file, const std::string& journal_file) : db_{file} {
   {
     Statement version{db_, "PRAGMA user_version"};
     version.step();
@@ -122,6 +103,8 @@ HubStore::HubStore(const std::string& file) : db_{file} {
   db_.execute(("PRAGMA user_version = " + std::to_string(schema_version)).c_str());
   entities_.create_tables();
   app_leases_.create_tables();
+  db_.execute("DROP TABLE IF EXISTS replica_info");  // who serves from a replica is the primary
+  journal_.open(journal_file.empty() ? file + ".runs" : journal_file);
 }
 
 void HubStore::ensure_hub(std::string_view hub, WallTime now) {
@@ -162,15 +145,15 @@ std::optional<RuntimeStatus> HubStore::create(std::string_view hub, const NewIns
 
 void HubStore::insert(std::string_view hub, const NewInstance& start, const Run* parent,
                       int parent_step, WallTime now) {
-  Statement execution{db_,
-                      "INSERT INTO executions (hub, id, function, created, status)"
-                      " VALUES (?,?,?,?,'Pending') RETURNING position"};
-  execution.bind(hub).bind(start.id).bind(start.function).bind(number_of(now)).step();
+  // Nothing of an earlier instance: a cut in the queues may have left work items without one.
+  Statement stray{db_, "DELETE FROM activities WHERE hub = ? AND id = ?"};
+  stray.bind(hub).bind(start.id).run();
+  const std::int64_t execution = journal_.accepted(hub, start, now);
   Statement insert{db_,
                    "INSERT INTO instances (hub, id, execution, function, status, input, created,"
                    " updated, plan, parent, parent_execution, parent_step)"
                    " VALUES (?,?,?,?,'Pending',?,?,?,?,?,?,?)"};
-  insert.bind(hub).bind(start.id).bind(execution.number(0)).bind(start.function);
+  insert.bind(hub).bind(start.id).bind(execution).bind(start.function);
   insert.bind(start.input).bind(number_of(now)).bind(number_of(now)).bind(write_plan(start.plan));
   insert.bind(parent == nullptr ? std::string{} : parent->instance.id);
   insert.bind(parent == nullptr ? std::int64_t{0} : parent->execution);
@@ -271,10 +254,7 @@ std::size_t HubStore::purge(std::string_view hub, const ListFilter& filter) {
 }
 
 void HubStore::forget(std::string_view hub, const Run& run) {
-  if (!is_finished(run.instance.status)) {
-    Statement lost{db_, "UPDATE executions SET status = 'Purged' WHERE position = ?"};
-    lost.bind(run.execution).run();
-  }
+  if (!is_finished(run.instance.status)) journal_.changed(run.execution, "Purged");
   for (const std::string_view table : {"instances", "history", "activities"}) {
     Statement remove{db_, "DELETE FROM " + std::string{table} + " WHERE hub = ? AND id = ?"};
     remove.bind(hub).bind(run.instance.id).run();
@@ -289,62 +269,6 @@ void HubStore::add_history(std::string_view hub, std::string_view id, const Hist
   insert.bind(hub).bind(id).bind(event.type).bind(number_of(event.at)).bind(event.name);
   insert.bind(event.result).bind(event.app).bind(number_of(event.scheduled));
   insert.bind(std::int64_t{step}).run();
-}
-
-std::vector<AppShare> HubStore::shares(std::string_view hub) {
-  std::vector<AppShare> out;
-  Statement select{db_,
-                   "SELECT app, sum(turns), sum(started), sum(activities), sum(taken_over)"
-                   " FROM shares WHERE hub = ? GROUP BY app ORDER BY app"};
-  select.bind(hub);
-  while (select.step()) out.push_back(read_share(select, 0));
-  return out;
-}
-
-ExecutionPage HubStore::executions(std::string_view hub, std::string_view id, std::int64_t after,
-                                   std::size_t top) {
-  ExecutionPage page;
-  // The plus keeps the index on ids out of a question that has none: by position it needs no sort.
-  const std::string where =
-      id.empty() ? "+hub = ? AND position > ?" : "hub = ? AND position > ? AND id = ?";
-  Statement select{db_,
-                   "SELECT position, id, function, created, started_by, status"
-                   " FROM executions WHERE " +
-                       where + " ORDER BY position LIMIT ?"};
-  select.bind(hub).bind(after);
-  if (!id.empty()) select.bind(id);
-  select.bind(static_cast<std::int64_t>(top) + 1);
-  while (select.step()) {
-    if (page.executions.size() == top) {
-      page.next = page.executions.back().position;
-      break;
-    }
-    Execution one;
-    one.position = select.number(0);
-    one.id = select.text(1);
-    one.function = select.text(2);
-    one.created = time_of(select.number(3));
-    one.started_by = select.text(4);
-    one.status = select.text(5);
-    Statement apps{db_,
-                   "SELECT app, turns, started, activities, taken_over FROM shares"
-                   " WHERE hub = ? AND execution = ? ORDER BY app"};
-    apps.bind(hub).bind(one.position);
-    while (apps.step()) one.apps.push_back(read_share(apps, 0));
-    page.executions.push_back(std::move(one));
-  }
-  return page;
-}
-
-void HubStore::count(std::string_view hub, std::int64_t execution, const AppShare& share) {
-  Statement upsert{db_,
-                   "INSERT INTO shares (hub, execution, app, turns, started, activities,"
-                   " taken_over) VALUES (?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET"
-                   " turns = turns + excluded.turns, started = started + excluded.started,"
-                   " activities = activities + excluded.activities,"
-                   " taken_over = taken_over + excluded.taken_over"};
-  upsert.bind(hub).bind(execution).bind(share.app).bind(share.turns).bind(share.started);
-  upsert.bind(share.activities).bind(share.taken_over).run();
 }
 
 }  // namespace rehearsal

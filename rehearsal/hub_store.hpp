@@ -21,6 +21,7 @@
 #include "rehearsal/app_lease_store.hpp"
 #include "rehearsal/entity_store.hpp"
 #include "rehearsal/instance.hpp"
+#include "rehearsal/run_journal.hpp"
 
 namespace rehearsal {
 
@@ -33,10 +34,13 @@ enum class Control {
 
 class HubStore {
  public:
-  explicit HubStore(const std::string& file);
+  // "" journals beside the file, in FILE.runs.
+  explicit HubStore(const std::string& file, const std::string& journal_file = {});
 
   EntityStore& entities() { return entities_; }
   AppLeaseStore& app_leases() { return app_leases_; }
+  RunJournal& journal() { return journal_; }
+  ledger::Database& database() { return db_; }  // for whoever copies it
 
   // A hub comes into being with the first call that names it, as in the real thing.
   void ensure_hub(std::string_view hub, WallTime now);
@@ -66,11 +70,6 @@ class HubStore {
   // those under a lease that has ended (their app is dead or frozen). A frozen app that thaws finds
   // its reports refused, for the epoch has moved on: what it did then was done twice.
   WorkAnswer exchange(std::string_view hub, const WorkReport&, WallTime now);
-
-  std::vector<AppShare> shares(std::string_view hub);
-  // Of one id, or of all when it is "".
-  ExecutionPage executions(std::string_view hub, std::string_view id, std::int64_t after,
-                           std::size_t top);
 
  private:
   struct Deal {  // of activities among the apps that ask for some
@@ -105,11 +104,11 @@ class HubStore {
   std::string results(std::string_view hub, std::string_view id);
   Deal deal(std::string_view hub, const std::string& app, WallTime now);
   void claim(std::string_view hub, const WorkReport&, WallTime now, WorkAnswer&);
-  void count(std::string_view hub, std::int64_t execution, const AppShare&);
 
   ledger::Database db_;
   EntityStore entities_{db_};
   AppLeaseStore app_leases_{db_};
+  RunJournal journal_{db_};
   std::set<std::string, std::less<>> known_hubs_;
   std::map<std::string, std::map<std::string, WallTime>> consumers_;  // by hub: when it last asked
 };

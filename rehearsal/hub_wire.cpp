@@ -27,10 +27,6 @@ std::optional<T> guarded(std::string_view text, Read read) {
   }
 }
 
-std::int64_t number_of(WallTime time) {
-  return time.time_since_epoch().count();
-}
-
 WallTime read_time(const Json& json) {
   return WallTime{std::chrono::milliseconds{json.get<std::int64_t>()}};
 }
@@ -287,6 +283,79 @@ std::string write_hubs(const std::vector<HubSummary>& hubs) {
   for (const HubSummary& one : hubs)
     list.push_back({{"hub", one.hub}, {"instances", one.instances}, {"hasWorkers", one.worked}});
   return dump({{"hubs", std::move(list)}});
+}
+
+std::string write_runs(const RunPage& page) {
+  Json list = Json::array();
+  for (const OrchestrationRun& one : page.runs) {
+    Json run{{"hub", one.hub},
+             {"instance", one.id},
+             {"function", one.function},
+             {"run", one.number},
+             {"execution", one.execution},
+             {"created", exact_time_text(one.created)},
+             {"app", one.app},
+             {"started", exact_time_text(one.started)},
+             {"finished", nullptr},
+             {"status", one.status},
+             {"ends", one.ends},
+             {"input", one.input}};
+    if (one.finished != WallTime{}) run["finished"] = exact_time_text(one.finished);
+    list.push_back(std::move(run));
+  }
+  return dump({{"executions", std::move(list)}, {"next", page.next}});
+}
+
+namespace {
+
+Json sync_json(const std::optional<ReplicaInfo>& replica) {
+  Json out{{"lastSyncTime", nullptr}};
+  if (!replica) return out;
+  out["lastSyncTime"] = exact_time_text(replica->last_sync());
+  out["lastSyncMilliseconds"] = number_of(replica->last_sync());
+  out["tablesSyncTime"] = exact_time_text(replica->tables);
+  out["queuesSyncTime"] = exact_time_text(replica->queues);
+  out["rowsWithoutMessage"] = replica->rows_without_message;
+  out["messagesWithoutRow"] = replica->messages_without_row;
+  return out;
+}
+
+Json failover_json(const AccountFailover& failover) {
+  Json out{{"kind", failover.planned ? "planned" : "unplanned"},
+           {"redundancy", failover.planned ? "geo" : "local"},
+           {"lost", nullptr}};
+  out.update(sync_json(failover.replica));
+  if (!failover.difference) return out;
+  const ReplicaDifference& difference = *failover.difference;
+  Json lost = Json::array();
+  for (const auto& [hub, id] : difference.lost_instances)
+    lost.push_back({{"hub", hub}, {"instance", id}});
+  out["lost"] = difference.lost;
+  out["rolledBack"] = difference.rolled_back;
+  out["reappeared"] = difference.reappeared;
+  out["lostInstances"] = std::move(lost);
+  return out;
+}
+
+}  // namespace
+
+std::string write_replica_state(const ReplicaState& state) {
+  Json out{{"redundancy", state.replication.every.count() > 0 ? "geo" : "local"},
+           {"everyMilliseconds", state.replication.every.count()},
+           {"skewMilliseconds", state.replication.skew.count()},
+           {"copying", state.copying},
+           {"copies", state.copies},
+           {"failingOver", state.failing_over},
+           {"failovers", state.failovers},
+           {"trouble", state.trouble},
+           {"lastFailover", nullptr}};
+  out.update(sync_json(state.last));
+  if (state.last_failover) out["lastFailover"] = failover_json(*state.last_failover);
+  return dump(out);
+}
+
+std::string write_failover(const AccountFailover& failover) {
+  return dump(failover_json(failover));
 }
 
 }  // namespace rehearsal

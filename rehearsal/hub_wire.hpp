@@ -11,6 +11,7 @@
 #include "rehearsal/app_lease_store.hpp"
 #include "rehearsal/entity_store.hpp"
 #include "rehearsal/instance.hpp"
+#include "rehearsal/replica.hpp"
 
 namespace rehearsal {
 
@@ -38,5 +39,8 @@ std::optional<AppLeaseState> read_lease_state(std::string_view text);
 std::string write_shares(const std::vector<AppShare>&);
 std::string write_executions(const ExecutionPage&);
 std::string write_hubs(const std::vector<HubSummary>&);
+std::string write_runs(const RunPage&);
+std::string write_replica_state(const ReplicaState&);
+std::string write_failover(const AccountFailover&);
 
 }  // namespace rehearsal

@@ -59,8 +59,8 @@ WorkAnswer HubStore::exchange(std::string_view hub, const WorkReport& report, Wa
 bool HubStore::record(std::string_view hub, const WorkReport& report, const ActivityReport& done,
                       WallTime now) {
   HistoryEvent event;
-  AppShare share;
   std::string id;
+  std::int64_t execution = 0;
   int step = 0;
   bool fails = false;
   {
@@ -74,14 +74,18 @@ bool HubStore::record(std::string_view hub, const WorkReport& report, const Acti
     event.name = select.text(2);
     fails = select.number(3) != 0;
     event.scheduled = time_of(select.number(4));
-    share.app = report.app;
-    share.activities = 1;
-    count(hub, select.number(5), share);
+    execution = select.number(5);
   }
   Statement remove{db_, "DELETE FROM activities WHERE position = ?"};
   remove.bind(done.id).run();
   auto run = load(hub, id);
-  if (!run) return false;
+  // After a failover to queues and tables of different moments an activity may belong to no
+  // instance, or to a step that its instance has not reached or has behind it.
+  if (!run || run->execution != execution || step != run->steps_done + 1) return false;
+  AppShare share;
+  share.app = report.app;
+  share.activities = 1;
+  journal_.count(hub, execution, share);
   event.type = fails ? "TaskFailed" : "TaskCompleted";
   event.at = now;
   event.app = report.app;
@@ -134,15 +138,14 @@ bool HubStore::run_turns(std::string_view hub, const std::string& app, WallTime 
 
 void HubStore::run_turn(std::string_view hub, Run& run, const std::string& app, WallTime now) {
   if (!run.started) {
-    Statement first{db_, "UPDATE executions SET started_by = ? WHERE position = ?"};
-    first.bind(app).bind(run.execution).run();
+    journal_.began(run.execution, app, now);
     set_status(hub, run, RuntimeStatus::running, now);
     run.started = true;
   }
   AppShare share;
   share.app = app;
   share.turns = 1;
-  count(hub, run.execution, share);
+  journal_.count(hub, run.execution, share);
   const int last = step_count(run.plan);
   while (run.failure.empty() && run.steps_done < last && take_step(hub, run, app, now)) {
   }
@@ -264,6 +267,7 @@ void HubStore::save(std::string_view hub, const Run& run, bool ready, WallTime n
 void HubStore::finish(std::string_view hub, const Run& run, RuntimeStatus status,
                       const std::string& output, std::string_view app, WallTime now) {
   set_status(hub, run, status, now);
+  journal_.ended(run.execution, now);
   Statement update{db_,
                    "UPDATE instances SET output = ?, ready = 0, wake_at = 0"
                    " WHERE hub = ? AND id = ?"};
@@ -366,7 +370,7 @@ void HubStore::claim(std::string_view hub, const WorkReport& report, WallTime no
     share.app = report.app;
     share.started = 1;
     share.taken_over = !one.previous_owner.empty() && one.previous_owner != report.app ? 1 : 0;
-    count(hub, one.execution, share);
+    journal_.count(hub, one.execution, share);
     answer.activities.push_back(std::move(one.activity));
   }
 }

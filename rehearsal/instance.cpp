@@ -102,6 +102,15 @@ std::string time_text(WallTime time) {
   return text.data();
 }
 
+std::string exact_time_text(WallTime time) {
+  const auto milliseconds = time - std::chrono::floor<std::chrono::seconds>(time);
+  std::array<char, 8> fraction{};
+  std::snprintf(fraction.data(), fraction.size(), ".%03dZ", static_cast<int>(milliseconds.count()));
+  std::string text = time_text(time);
+  text.pop_back();
+  return text + fraction.data();
+}
+
 std::optional<WallTime> parse_time(std::string_view text) {
   const auto year = take_number(text, 4);
   if (!year || !take(text, '-')) return std::nullopt;

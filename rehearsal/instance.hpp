@@ -16,6 +16,14 @@ namespace rehearsal {
 using WallTime = std::chrono::sys_time<std::chrono::milliseconds>;
 WallTime wall_now();
 
+inline WallTime time_of(std::int64_t milliseconds) {
+  return WallTime{std::chrono::milliseconds{milliseconds}};
+}
+
+inline std::int64_t number_of(WallTime time) {
+  return time.time_since_epoch().count();
+}
+
 enum class RuntimeStatus {
   pending,
   running,
@@ -33,6 +41,7 @@ bool is_finished(RuntimeStatus);
 
 // "2026-11-23T15:24:05Z", as the Durable API writes times; the fraction is cut off.
 std::string time_text(WallTime);
+std::string exact_time_text(WallTime);  // with milliseconds
 // Also takes a fraction, a missing "Z" and a bare date.
 std::optional<WallTime> parse_time(std::string_view);
 
@@ -138,6 +147,27 @@ struct Execution {
 
 struct ExecutionPage {
   std::vector<Execution> executions;
+  std::int64_t next = 0;
+};
+
+// One beginning of an orchestrator. Two of one execution: an account failover has undone the first.
+struct OrchestrationRun {
+  std::int64_t number = 0;     // over all hubs of the account, never used again
+  std::int64_t execution = 0;  // the accepted start that it belongs to
+  std::string hub;
+  std::string id;
+  std::string function;
+  std::string input;  // JSON text, its first 4 KiB
+  WallTime created{};
+  std::string app;  // whose orchestrator began
+  WallTime started{};
+  WallTime finished{};    // zero: not yet
+  std::string status;     // of this run
+  std::int64_t ends = 0;  // more than one: rewound, or an account failover has undone an end
+};
+
+struct RunPage {
+  std::vector<OrchestrationRun> runs;
   std::int64_t next = 0;
 };
 

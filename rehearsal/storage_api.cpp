@@ -83,12 +83,19 @@ int status_of(Control outcome) {
 asio::awaitable<ServerResponse> StorageApi::handle(ServerRequest request) {
   if (request.path().starts_with("/_control")) {
     if (!request.peer_is_loopback) co_return not_found();
+    if (request.method == "GET" && request.path() == "/_control/executions")
+      co_return runs(request.query());
+    auto of_account = co_await account_.command(request);
+    if (of_account) co_return std::move(*of_account);
     co_return faults_.command(request.method, request.path(), request.query());
   }
   const std::string* name = transport::find_header(request.headers, "X-App");
   const std::string app = name == nullptr ? std::string{} : percent_decode(*name);
+  const int failovers = account_.failovers();
   auto instead = co_await faults_.before(app);
   if (instead) co_return std::move(*instead);
+  if (const std::string why = account_.away(failovers); !why.empty())
+    co_return json(503, error_object(why));
   ServerResponse response = answer(request);
   faults_.count(app, request.target.size() + request.body.size(), response.body.size());
   co_await faults_.after(app);
@@ -102,9 +109,9 @@ ServerResponse StorageApi::answer(const ServerRequest& request) {
   const auto hub = take_segment(path);
   if (area != "hubs") return not_found();
   try {
-    if (!hub) return json(200, write_hubs(store_.hubs()));
+    if (!hub) return json(200, write_hubs(store().hubs()));
     const std::string name = percent_decode(*hub);
-    store_.ensure_hub(name, wall_now());
+    store().ensure_hub(name, wall_now());
     return on_hub(request, name, path);
   } catch (const std::exception& error) {  // the database: full, gone, read-only
     return json(500, error_object(error.what()));
@@ -118,14 +125,14 @@ ServerResponse StorageApi::on_hub(const ServerRequest& request, std::string_view
   if (area == "lease") return on_lease(request, hub, id.value_or(""));
   if (area == "instances" && !id) return on_instances(request, hub);
   if (area && !id && *area != "work") {
-    if (area == "activities") return json(200, write_shares(store_.shares(hub)));
+    if (area == "activities") return json(200, write_shares(store().journal().shares(hub)));
     if (area == "executions") return on_executions(request, hub);
     return on_entities(request, hub, *area);
   }
   if (area == "work" && !id && request.method == "POST") {
     const auto report = read_report(request.body);
     if (!report) return json(400, error_object("not a work report"));
-    return json(200, write_answer(store_.exchange(hub, *report, wall_now())));
+    return json(200, write_answer(store().exchange(hub, *report, wall_now())));
   }
   if (area != "instances") return not_found();
   const std::string instance = percent_decode(*id);
@@ -135,7 +142,7 @@ ServerResponse StorageApi::on_hub(const ServerRequest& request, std::string_view
   const auto event = take_segment(rest);
   if (action == "events" && event) {
     const auto outcome =
-        store_.raise_event(hub, instance, percent_decode(*event), request.body, wall_now());
+        store().raise_event(hub, instance, percent_decode(*event), request.body, wall_now());
     return json(status_of(outcome), "{}");
   }
   return control(request, hub, instance, *action);
@@ -145,14 +152,28 @@ ServerResponse StorageApi::on_executions(const ServerRequest& request, std::stri
   const Query query{request.query()};
   const auto after = query.number("after", 0, most).value_or(0);
   const std::string id = query.get("id");
-  return json(200, write_executions(store_.executions(hub, id, after, top_of(query))));
+  return json(200, write_executions(store().journal().executions(hub, id, after, top_of(query))));
+}
+
+// Also while calls are not served: the rehearsal's own knowledge has no outage.
+ServerResponse StorageApi::runs(std::string_view query_text) {
+  if (account_.is_lost()) return json(503, error_object(account_.away(account_.failovers())));
+  const Query query{query_text};
+  const auto after = query.number("after", 0, most).value_or(0);
+  try {
+    const RunPage page =
+        store().journal().runs(query.get("hub"), query.get("id"), after, top_of(query));
+    return json(200, write_runs(page));
+  } catch (const std::exception& error) {
+    return json(500, error_object(error.what()));
+  }
 }
 
 ServerResponse StorageApi::on_entities(const ServerRequest& request, std::string_view hub,
                                        std::string_view area) {
   const Query query{request.query()};
   const std::string name = query.get("name");
-  EntityStore& entities = store_.entities();
+  EntityStore& entities = store().entities();
   if (area == "entity" && request.method == "GET") {
     auto entity = entities.get(hub, name, query.get("key"));
     if (!entity) return not_found();
@@ -180,7 +201,7 @@ ServerResponse StorageApi::on_lease(const ServerRequest& request, std::string_vi
                                     std::string_view action) {
   const Query query{request.query()};
   const WallTime now = wall_now();
-  AppLeaseStore& leases = store_.app_leases();
+  AppLeaseStore& leases = store().app_leases();
   if (action.empty() && request.method == "GET")
     return json(200, write_lease_state(leases.get(hub, now)));
   if (request.method != "POST") return not_found();
@@ -203,25 +224,25 @@ ServerResponse StorageApi::on_lease(const ServerRequest& request, std::string_vi
 
 ServerResponse StorageApi::on_instances(const ServerRequest& request, std::string_view hub) {
   if (request.method == "GET")
-    return json(200, write_page(store_.list(hub, filter_of(Query{request.query()}))));
+    return json(200, write_page(store().list(hub, filter_of(Query{request.query()}))));
   if (request.method == "DELETE")
-    return deleted(store_.purge(hub, filter_of(Query{request.query()})));
+    return deleted(store().purge(hub, filter_of(Query{request.query()})));
   if (request.method != "POST") return not_found();
   const auto start = read_new_instance(request.body);
   if (!start) return json(400, error_object("not an instance"));
-  const auto live = store_.create(hub, *start, wall_now());
+  const auto live = store().create(hub, *start, wall_now());
   if (!live) return json(201, "{}");
   return json(409, string_object({{"status", std::string{to_string(*live)}}}));
 }
 
 ServerResponse StorageApi::on_instance(const ServerRequest& request, std::string_view hub,
                                        const std::string& id) {
-  if (request.method == "DELETE") return deleted(store_.purge(hub, id) ? 1 : 0);
+  if (request.method == "DELETE") return deleted(store().purge(hub, id) ? 1 : 0);
   if (request.method != "GET") return not_found();
-  const auto instance = store_.get(hub, id);
+  const auto instance = store().get(hub, id);
   if (!instance) return not_found();
   const bool with_history = Query{request.query()}.flag("history", false);
-  return json(200, write_instance(*instance, with_history ? store_.history(hub, id)
+  return json(200, write_instance(*instance, with_history ? store().history(hub, id)
                                                           : std::vector<HistoryEvent>{}));
 }
 
@@ -230,10 +251,10 @@ ServerResponse StorageApi::control(const ServerRequest& request, std::string_vie
   // The reason is shown as the output of what was terminated: it is kept as JSON, like any output.
   const std::string reason = json_string(Query{request.query()}.get("reason"));
   const WallTime now = wall_now();
-  if (action == "terminate") return json(status_of(store_.terminate(hub, id, reason, now)), "{}");
-  if (action == "suspend") return json(status_of(store_.suspend(hub, id, reason, now)), "{}");
-  if (action == "resume") return json(status_of(store_.resume(hub, id, reason, now)), "{}");
-  if (action == "rewind") return json(status_of(store_.rewind(hub, id, reason, now)), "{}");
+  if (action == "terminate") return json(status_of(store().terminate(hub, id, reason, now)), "{}");
+  if (action == "suspend") return json(status_of(store().suspend(hub, id, reason, now)), "{}");
+  if (action == "resume") return json(status_of(store().resume(hub, id, reason, now)), "{}");
+  if (action == "rewind") return json(status_of(store().rewind(hub, id, reason, now)), "{}");
   return not_found();
 }
 

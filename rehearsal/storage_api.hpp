@@ -1,11 +1,11 @@
-// The storage account's HTTP/JSON interface over its HubStore, for the apps on this machine. Errors
+// The storage account's HTTP/JSON interface over its hubs, for the apps on this machine. Errors
 // of the database become 500 with its words; nothing is ever half done (HubStore). Owned by
 // storage_main, runs on its one thread.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
 
-#include "rehearsal/hub_store.hpp"
+#include "rehearsal/storage_account.hpp"
 #include "rehearsal/storage_faults.hpp"
 #include "transport/http_server.hpp"
 
@@ -30,10 +30,13 @@ namespace rehearsal {
 //   GET    /hubs/{hub}/executions?id=&after=&top=  what ran where 200
 //   GET    /hubs                                                  200
 //   GET    /healthz                                               200
-//   *      /_control/...                       see StorageFaults
+//   GET    /_control/executions?hub=&id=&after=&top=
+//            every run of an orchestrator, of one hub or id or of all: also those that an account
+//            failover has undone, and those of an id that was used again
+//   *      /_control/...                       see StorageAccount and StorageFaults
 class StorageApi {
  public:
-  StorageApi(HubStore& store, StorageFaults& faults) : store_{store}, faults_{faults} {}
+  StorageApi(StorageAccount& account, StorageFaults& faults) : account_{account}, faults_{faults} {}
   boost::asio::awaitable<transport::ServerResponse> handle(transport::ServerRequest request);
 
  private:
@@ -46,10 +49,13 @@ class StorageApi {
   Response on_entities(const Request& request, std::string_view hub, std::string_view area);
   Response on_lease(const Request& request, std::string_view hub, std::string_view action);
   Response on_executions(const Request& request, std::string_view hub);
+  Response runs(std::string_view query_text);
   Response control(const Request& request, std::string_view hub, const std::string& id,
                    std::string_view action);
 
-  HubStore& store_;
+  HubStore& store() { return account_.hubs(); }
+
+  StorageAccount& account_;
   StorageFaults& faults_;
 };
 

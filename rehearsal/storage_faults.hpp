@@ -34,6 +34,7 @@ class StorageFaults {
   // For one app, or for all that have no time of their own when `app` is "".
   void set_latency(const std::string& app, std::chrono::milliseconds latency);
   void set_outage(Outage outage);
+  Outage outage() const { return outage_; }
   void end();  // nothing waits any longer
 
   // Waits half the latency, and the end of a hang; the answer that takes the place of the call's.

@@ -33,6 +33,9 @@ struct Failure {
   FailureKind kind = FailureKind::canceled;
   boost::system::error_code cause;
   std::string detail;  // what was tried: an address, a file name, the verification error
+  // Of a request: it failed before its first byte was given to a connection. `kind` cannot tell: a
+  // deadline passes, and TLS breaks, before that and after it.
+  bool unsent = false;
 };
 
 // "connect: Connection refused (127.0.0.1:7071)"

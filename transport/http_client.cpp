@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/beast/core/buffers_range.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <optional>
 
 #include "transport/resolver.hpp"
@@ -18,9 +18,46 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using boost::system::error_code;
-using Parser = http::response_parser<http::string_body>;
 
 namespace {
+
+// A string that never grows past its limit, and keeps what it has when it gets there.
+// http::string_body would reserve whatever length the peer announces.
+struct LimitedBody {
+  struct value_type {
+    std::string text;
+    std::size_t limit = 0;
+  };
+
+  class reader {
+   public:
+    template <bool is_request, class Fields>
+    reader(http::header<is_request, Fields>&, value_type& body) : body_{body} {}
+
+    void init(const boost::optional<std::uint64_t>& length, error_code& error) {
+      error = {};
+      if (length) body_.text.reserve(std::min<std::uint64_t>(*length, body_.limit));
+    }
+    template <class Buffers>
+    std::size_t put(const Buffers& buffers, error_code& error) {
+      error = {};
+      std::size_t taken = 0;
+      for (const asio::const_buffer each : beast::buffers_range_ref(buffers)) {
+        const std::size_t size = std::min(each.size(), body_.limit - body_.text.size());
+        body_.text.append(static_cast<const char*>(each.data()), size);
+        taken += size;
+        if (size < each.size()) error = http::error::body_limit;
+      }
+      return taken;
+    }
+    void finish(error_code& error) { error = {}; }
+
+   private:
+    value_type& body_;
+  };
+};
+
+using Parser = http::response_parser<LimitedBody>;
 
 constexpr std::size_t read_size = 16 * 1024;
 
@@ -95,11 +132,12 @@ asio::awaitable<Result<void>> read_message(Stream& stream, beast::flat_buffer& b
 
 FetchResponse to_response(Parser& parser) {
   FetchResponse response;
-  auto message = parser.release();
+  auto& message = parser.get();
   response.status = static_cast<int>(message.result_int());
   for (const auto& field : message)
     response.headers.emplace_back(std::string{field.name_string()}, std::string{field.value()});
-  response.body = std::move(message.body());
+  response.body = std::move(message.body().text);
+  response.whole = parser.is_done();
   return response;
 }
 
@@ -110,28 +148,41 @@ asio::awaitable<Result<FetchResponse>> read_answer(Stream& stream, const FetchRe
     parser.eager(true);
     parser.skip(request.method == "HEAD");
     parser.header_limit(static_cast<std::uint32_t>(request.head_limit));
-    parser.body_limit(request.body_limit);
+    if (request.cut_body)
+      parser.body_limit(boost::none);  // which would refuse a long one whole
+    else
+      parser.body_limit(request.body_limit);
+    parser.get().body().limit = request.body_limit;
     const auto read = co_await read_message(stream, buffer, parser);
-    if (!read) co_return read.error();
+    if (!read && !(request.cut_body && parser.is_header_done())) co_return read.error();
     const int status = static_cast<int>(parser.get().result_int());
     if (status / 100 == 1 && status != 101) continue;  // interim: the answer is still to come
     co_return to_response(parser);
   }
 }
 
+Failure unsent(Failure failure) {
+  failure.unsent = true;
+  return failure;
+}
+
 }  // namespace
 
 asio::awaitable<Result<FetchResponse>> fetch(FetchRequest request) {
   const std::optional<std::string> wire = serialize(request);
-  if (!wire) co_return Failure{FailureKind::protocol, {}, "the request cannot be written as HTTP"};
+  if (!wire) {
+    co_return unsent(Failure{FailureKind::protocol, {}, "the request cannot be written as HTTP"});
+  }
   if (request.addresses.empty()) {
     auto found = co_await resolve(request.connect_host, request.connect_port, request.deadline);
-    if (!found) co_return found.error();
+    if (!found) co_return unsent(found.error());
     request.addresses = std::move(*found);
   }
   const ClientTls* tls = request.tls ? &request.tls_settings : nullptr;
   auto stream = co_await Stream::connect(request.addresses, tls, request.deadline);
-  if (!stream) co_return stream.error();
+  if (!stream) co_return unsent(stream.error());
+  if (std::chrono::steady_clock::now() >= request.deadline)
+    co_return unsent(Failure{FailureKind::timed_out, {}, "connecting took all the time"});
 
   const asio::const_buffer all = asio::buffer(*wire);
   const auto written = co_await stream->write_all(all);

@@ -48,6 +48,9 @@ struct FetchRequest {
 
   std::size_t head_limit = 32 * 1024;
   std::size_t body_limit = 1024 * 1024;  // a longer answer is `too_large`
+  // An answer counts from its head on: a body that is longer than the limit, or that does not come
+  // to its end, is given as far as it came.
+  bool cut_body = false;
   TimePoint deadline = TimePoint::max();
 };
 
@@ -57,8 +60,10 @@ struct FetchResponse {
   int status = 0;
   HeaderList headers;
   std::string body;
+  bool whole = true;  // false only with cut_body: there was more, or should have been
 };
 
+// A failure says whether anything was sent.
 boost::asio::awaitable<Result<FetchResponse>> fetch(FetchRequest request);
 
 // A TCP probe: connects to the first address that accepts, and closes.

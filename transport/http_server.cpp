@@ -98,7 +98,7 @@ struct HttpServer::Impl {
 
   // `self` keeps this alive from the call on: a coroutine may begin after the server has gone.
   asio::awaitable<void> accept_loop(std::shared_ptr<Impl> self);
-  asio::awaitable<void> session(std::shared_ptr<Impl> self, tcp::socket socket);
+  asio::awaitable<void> session(std::shared_ptr<Impl> self, tcp::socket socket, tcp::endpoint peer);
   asio::awaitable<void> serve(Connection& connection, std::string peer, bool loopback);
   asio::awaitable<bool> answer(Connection& connection, const IncomingRequest& incoming,
                                ServerResponse response);
@@ -123,10 +123,11 @@ asio::awaitable<void> HttpServer::Impl::accept_loop(std::shared_ptr<Impl> self) 
   while (!stopping) {
     error_code error;
     tcp::socket socket{executor};
-    co_await acceptor.async_accept(socket, asio::redirect_error(asio::use_awaitable, error));
+    tcp::endpoint peer;  // asked for here: a connection that was reset meanwhile has none later
+    co_await acceptor.async_accept(socket, peer, asio::redirect_error(asio::use_awaitable, error));
     if (stopping) break;
     if (!error) {
-      spawn(executor, "http server session", session(self, std::move(socket)));
+      spawn(executor, "http server session", session(self, std::move(socket), peer));
       continue;
     }
     // Out of descriptors or the like: wait for some to be returned rather than spin.
@@ -136,11 +137,9 @@ asio::awaitable<void> HttpServer::Impl::accept_loop(std::shared_ptr<Impl> self) 
 }
 
 asio::awaitable<void> HttpServer::Impl::session([[maybe_unused]] std::shared_ptr<Impl> self,
-                                                tcp::socket socket) {
-  error_code error;
-  const tcp::endpoint peer = socket.remote_endpoint(error);
+                                                tcp::socket socket, tcp::endpoint peer) {
   Connection connection{std::move(socket), context};
-  if (error || stopping) co_return;
+  if (stopping) co_return;
   connections.insert(&connection);
   struct Leave {
     Impl& impl;

@@ -73,9 +73,9 @@ def plain_json(size):
     return text
 
 
-def payload(port):
-    """A check-status payload as the built-in start route writes it."""
-    instance, query = "3fa85f6457174562b3fc2c963f66afa6", "taskHub=Orders&connection=Storage&code=0123456789abcdef0123456789abcdef0123456789abcdef012345=="
+def payload(port, instance="$request_id"):
+    """A check-status payload as the built-in start route writes it; by default of a new instance (32 hex digits)."""
+    query = "taskHub=Orders&connection=Storage&code=0123456789abcdef0123456789abcdef0123456789abcdef012345=="
     url = f"http://127.0.0.1:{port}/runtime/webhooks/durabletask/instances/{instance}"
     return json.dumps({"id": instance, "statusQueryGetUri": f"{url}?{query}",
                        "sendEventPostUri": f"{url}/raiseEvent/{{eventName}}?{query}",
@@ -92,6 +92,8 @@ def origin_config(run, ports):
     location = /small {{ default_type text/plain; return 200 "{body}"; }}
     location = /json {{ default_type application/json; return 200 '{plain_json(1024)}'; }}
     location /runtime/ {{ default_type application/json; return 202 '{payload(ports.origin)}'; }}
+    location ~ ^/runtime/webhooks/durabletask/orchestrators/[^/]+/(?<instance>[^/]+)$ {{
+      default_type application/json; return 202 '{payload(ports.origin, "$instance")}'; }}
     location /as-text/ {{ default_type text/plain; return 202 '{payload(ports.origin)}'; }}
     location = /upload {{ client_body_buffer_size 2m; proxy_pass_request_body off; proxy_method GET;
       proxy_set_header Content-Length ""; proxy_pass http://127.0.0.1:{ports.origin}/small; }}

@@ -102,6 +102,7 @@ CALLS = (
          except_in={"config/config.hpp": "the definition",
                     "app/key_api.cpp": "`keys`: the master key into the request head, a copied key into its PUT",
                     "app/key_undo.cpp": "`keys sync`: the replaced keys into the undo file, mode 0600",
+                    "app/ledger_hub.cpp": "the durable key, so that an answer that repeats it is not kept",
                     "desk/ask.cpp": "the durable key, into the head of a request of the desk",
                     "health/prober.cpp": "the probe's key, into its request head",
                     "proxy/access.cpp": "the clients' keys, compared with what a client presents",

@@ -2,7 +2,7 @@
 
     hub = Hub(test.upstream(name="west"))     # or self.hub("west") in a HubTest
     hub.instances["a"] = "Running"            # by decoded id
-    hub.fault = lambda request: "hang"        # or "drop", an answer as bytes, None: as it should be
+    hub.fault = lambda request: "hang"        # or "drop", "reset", an answer as bytes, None: as it should be
 
 It speaks as much of the Durable HTTP API as routing needs: starts, polls, events and other actions,
 purges, entities, lists; keys are asked for when `key` is set.
@@ -81,6 +81,8 @@ class Hub:
                 return
             if said == "drop":
                 return
+            if said == "reset":
+                return conn.reset()
             said = said or self.serve(request)
             if request.method == "HEAD":
                 said = said.split(b"\r\n\r\n")[0] + b"\r\n\r\n"

@@ -279,13 +279,15 @@ class DirectoryFile(Apps):
         self.assertIn(f"mv {path}", said)
         self.assertEqual(path.read_bytes(), b"this is no database " * 500)
 
-    def test_the_file_of_another_proxy_is_refused_by_name_and_that_one_goes_on(self):
+    def test_two_proxies_share_a_file_while_one_takes_the_others_place(self):
         path = self.folder / "ledger.db"
-        proxy = self.proxy(self.per_region(path))
-        self.assertIn(f"{path} is in use by process {proxy.pid}", self.refused_start(path))
-        directory = proxy.status()["durable"]["directory"]
-        self.assertEqual((directory["onDisk"], directory["diskOk"], directory["path"]), (True, True, str(path)))
-        self.assertEqual(proxy.metric("understudy_directory_disk_ok"), 1)
+        first, second = self.proxy(self.per_region(path)), self.proxy(self.per_region(path))
+        for proxy in (first, second):
+            directory = proxy.status()["durable"]["directory"]
+            self.assertEqual((directory["onDisk"], directory["diskOk"], directory["path"]), (True, True, str(path)))
+            self.assertEqual(proxy.metric("understudy_directory_disk_ok"), 1)
+        first.close()
+        self.assertTrue(second.status()["durable"]["directory"]["diskOk"])
 
     def test_a_folder_that_cannot_be_written_is_an_alert_and_the_proxy_goes_on_in_memory_until_it_can(self):
         blocked = self.folder / "state"

@@ -3,10 +3,12 @@
 // client. Everything but the constructor and destructor may be called from any thread.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
@@ -119,11 +121,23 @@ class HubStandIn {
   }
   void read(Shared c) {
     auto& connection = *c;
-    boost::asio::async_read_until(connection.socket,
-                                  boost::asio::dynamic_buffer(connection.request), "\r\n\r\n",
-                                  [this, c](const boost::system::error_code& error, std::size_t) {
-                                    if (!error) answer_to(c);
-                                  });
+    boost::asio::async_read_until(
+        connection.socket, boost::asio::dynamic_buffer(connection.request), "\r\n\r\n",
+        [this, c](const boost::system::error_code& error, std::size_t head) {
+          if (!error) read_body(c, head);
+        });
+  }
+  void read_body(Shared c, std::size_t head) {
+    constexpr std::string_view field = "\r\nContent-Length: ";
+    const std::size_t at = c->request.find(field);
+    const std::size_t length = at < head ? std::stoul(c->request.substr(at + field.size())) : 0;
+    const std::size_t have = c->request.size() - head;
+    auto& connection = *c;
+    boost::asio::async_read(connection.socket, boost::asio::dynamic_buffer(connection.request),
+                            boost::asio::transfer_exactly(length - std::min(length, have)),
+                            [this, c](const boost::system::error_code& error, std::size_t) {
+                              if (!error) answer_to(c);
+                            });
   }
   void answer_to(Shared c) {
     c->script = script_(c->request);

@@ -241,6 +241,8 @@ TEST(TheEnd, JobsOfEveryKindAreToldThatItIsOver) {
   HubStandIn hub{[](const std::string&) { return Scripted{"", Then::hang}; }};
   Inbox<desk::Answer> answers;
   Inbox<desk::MakePrimaryResult> primaries;
+  Inbox<desk::StartResult> starts;
+  Inbox<desk::TerminateResult> terminates;
   Inbox<durable::HubClaim> claims;
   HubDesk desk;
   const auto picture = picture_of({hub.endpoint("weu"), hub.endpoint("neu")});
@@ -254,10 +256,16 @@ TEST(TheEnd, JobsOfEveryKindAreToldThatItIsOver) {
     desk::MakePrimaryJob primary;
     primary.picture = picture;
     desk.make_primary(primary, primaries.put());
+    desk::StartJob start;
+    start.picture = picture;
+    desk.start(start, starts.put());
+    desk::TerminateJob terminate;
+    terminate.picture = picture;
+    desk.terminate(terminate, terminates.put());
     desk::HubClaimJob claim;
     claim.picture = picture;
     desk.check_hub_claim(claim, claims.put());
-    ASSERT_TRUE(hub.wait_for_requests(4));
+    ASSERT_TRUE(hub.wait_for_requests(6));
     desk.stop();
   }
   ASSERT_EQ(answers.all().size(), 4U);
@@ -265,7 +273,16 @@ TEST(TheEnd, JobsOfEveryKindAreToldThatItIsOver) {
     EXPECT_EQ(each.status, 503);
     EXPECT_EQ(each.outcome, desk::Answer::Outcome::stopped);
   }
+  // What was under way may have been taken.
   ASSERT_EQ(primaries.all().size(), 2U);
+  EXPECT_EQ(primaries.all()[0].outcome, desk::MakePrimaryResult::Outcome::unknown);
+  EXPECT_EQ(primaries.all()[1].outcome, desk::MakePrimaryResult::Outcome::not_sent);
+  ASSERT_EQ(starts.all().size(), 2U);
+  EXPECT_EQ(to_string(starts.all()[0].ending), "timed_out");
+  EXPECT_EQ(to_string(starts.all()[1].ending), "not_sent");
+  ASSERT_EQ(terminates.all().size(), 2U);
+  EXPECT_FALSE(terminates.all()[0].delivered);
+  EXPECT_FALSE(terminates.all()[1].delivered);
   ASSERT_EQ(claims.all().size(), 2U);
   for (const durable::HubClaim& each : claims.all())
     EXPECT_EQ(each.verdict, durable::HubClaim::Verdict::cannot_tell);

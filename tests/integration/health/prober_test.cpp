@@ -150,6 +150,21 @@ TEST_F(ProberTest, AClosedPortIsAConnectFailure) {
   EXPECT_THAT(outcome.detail, HasSubstr("refused"));
 }
 
+TEST_F(ProberTest, OnlyAHostThatRefusesConnectionsIsSaidToRefuse) {
+  test::ScriptedPeer peer{io};
+  EXPECT_FALSE(probe(endpoint_at(peer.port())).refused) << "it answered";
+  peer.refuse();
+  EXPECT_TRUE(probe(endpoint_at(peer.port())).refused);
+  config::Endpoint by_tcp = endpoint_at(peer.port());
+  by_tcp.probe.protocol = config::Protocol::tcp;
+  EXPECT_TRUE(probe(by_tcp).refused);
+  config::Endpoint nowhere = endpoint_at(peer.port());
+  nowhere.url.host = "255.255.255.255";  // the connection cannot even be tried
+  const ProbeOutcome outcome = probe(nowhere);
+  EXPECT_FALSE(outcome.passed());
+  EXPECT_FALSE(outcome.refused) << outcome.detail;
+}
+
 TEST_F(ProberTest, AnUnknownNameIsAResolveFailure) {
   config::Endpoint endpoint = endpoint_at(80);
   endpoint.url.host = "no-such-host.invalid";

@@ -135,8 +135,12 @@ TEST_F(DirectoryFile, nobody_else_can_read_it) {
   EXPECT_TRUE(eventually([&] { return directory->status().written == 1; }));
   umask(mask);
   EXPECT_EQ(mode_of(folder_ + "/state"), 0700);
-  for (const char* suffix : {"", "-wal", "-shm", ".lock"})
-    EXPECT_EQ(mode_of(path_ + suffix), 0600) << suffix;
+  int files = 0;
+  for (const auto& file : std::filesystem::directory_iterator{folder_ + "/state"}) {
+    EXPECT_EQ(mode_of(file.path()), 0600) << file.path();
+    ++files;
+  }
+  EXPECT_EQ(files, 4);  // the file, its log, the log's index, and the lock
 }
 
 TEST_F(DirectoryFile, bodies_of_answers_and_credentials_never_reach_it) {
@@ -335,12 +339,42 @@ TEST_F(DirectoryFile, a_folder_without_write_permission_is_no_reason_not_to_star
   EXPECT_TRUE(eventually([&] { return directory->status().disk_ok; }));
 }
 
-TEST_F(DirectoryFile, a_second_process_is_told_who_holds_the_file) {
+TEST_F(DirectoryFile, two_proxies_share_it_while_one_takes_over_from_the_other) {
+  const auto older = open();
+  older->learn("a", at(*older, "primary"), noon);
+  older->learn("b", at(*older, "primary"), noon);
+  ASSERT_TRUE(eventually([&] { return older->status().written == 2; }));
+  {
+    const auto newer = open(noon + 10'000);
+    EXPECT_EQ(where(*newer, "a"), "primary");
+    newer->learn("a", at(*newer, "secondary"), noon + 10'000);
+    for (int i = 0; i < 1000; ++i) {
+      newer->learn("new" + std::to_string(i), at(*newer, "secondary"), noon + 1);
+      older->learn("old" + std::to_string(i), at(*older, "primary"), noon + 1);
+    }
+    ASSERT_TRUE(eventually([&] { return newer->status().written == 1001; }));
+    ASSERT_TRUE(eventually([&] { return older->status().written == 1002; }));
+    EXPECT_TRUE(newer->status().disk_ok);
+  }
+  older->learn("c", at(*older, "primary"), noon + 2);
+  ASSERT_TRUE(eventually([&] { return older->status().written == 1003; }));
+  const auto last = open(noon + 20'000);
+  EXPECT_EQ(where(*last, "a", noon + 20'000), "secondary");
+  EXPECT_EQ(where(*last, "b", noon + 20'000), "primary");
+  EXPECT_EQ(where(*last, "c", noon + 20'000), "primary");
+  EXPECT_EQ(last->size(), 2003u);
+}
+
+TEST_F(DirectoryFile, a_file_that_was_deleted_is_missed_and_made_again) {
   const auto directory = open();
-  const std::string text = refusal();
-  EXPECT_THAT(text, HasSubstr(path_));
-  EXPECT_THAT(text, HasSubstr("process " + std::to_string(getpid())));
-  EXPECT_THAT(text, HasSubstr("durable.ledger.path"));
+  directory->learn("a", at(*directory, "primary"), noon);
+  ASSERT_TRUE(eventually([&] { return directory->status().written == 1; }));
+  std::filesystem::remove_all(folder_ + "/state");
+  directory->learn("b", at(*directory, "primary"), noon);
+  ASSERT_TRUE(eventually([&] { return !directory->status().disk_ok; }));
+  EXPECT_THAT(directory->status().disk_message, HasSubstr("removed or replaced"));
+  ASSERT_TRUE(eventually([&] { return directory->status().disk_ok; }));
+  EXPECT_EQ(where(*open(), "b"), "primary");
 }
 
 TEST_F(DirectoryFile, a_damaged_file_is_named_and_left_alone) {

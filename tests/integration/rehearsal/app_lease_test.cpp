@@ -66,7 +66,8 @@ TEST_F(SharedHub, StartsOnTheStandbyAreAcceptedAndRunByTheOwner) {
   start_secondary();
   EXPECT_EQ(durable(*secondary, "POST", "/orchestrators/Hello/id", quick).status, 202);
   poll_until(*secondary, "id", "Completed");
-  EXPECT_EQ(store->executions("Orders", "id", 0, 1).executions.at(0).started_by, "primary");
+  EXPECT_EQ(store()->journal().executions("Orders", "id", 0, 1).executions.at(0).started_by,
+            "primary");
 }
 
 TEST_F(SharedHub, AfterTheOwnersDeathStartsStayPendingUntilTheStandbysNextTry) {
@@ -76,7 +77,8 @@ TEST_F(SharedHub, AfterTheOwnersDeathStartsStayPendingUntilTheStandbysNextTry) {
   durable(*secondary, "POST", "/orchestrators/Hello/id", quick);
   poll_until(*secondary, "id", "Pending");
   poll_until(*secondary, "id", "Completed");
-  EXPECT_EQ(store->executions("Orders", "id", 0, 1).executions.at(0).started_by, "secondary");
+  EXPECT_EQ(store()->journal().executions("Orders", "id", 0, 1).executions.at(0).started_by,
+            "secondary");
   send(*primary, "POST", "/_control/state/running");
   get_until(*primary, lease_path, R"("lastError":"LeaseAlreadyPresent")");
   EXPECT_THAT(send(*secondary, "GET", lease_path).body, HasSubstr(R"("state":"owner")"))
@@ -100,7 +102,7 @@ TEST_F(SharedHub, MakePrimaryAskedTooLateBlocksItself) {
   start_primary();
   start_secondary();
   stop_primary();
-  while (store->app_leases().get("Orders", wall_now()).active) send(*secondary, "GET", "/");
+  while (store()->app_leases().get("Orders", wall_now()).active) send(*secondary, "GET", "/");
   EXPECT_EQ(durable(*secondary, "POST", "/makeprimary").status, 200);
   const auto stuck =
       get_until(*secondary, lease_path, R"("lastError":"LeaseNotPresentWithLeaseOperation")");
@@ -129,7 +131,7 @@ TEST_F(SharedHub, ActivitiesAreTakenByTheStandbyToo) {
     durable(*secondary, "POST", "/orchestrators/Hello/" + std::to_string(i),
             R"({"steps":4,"stepMilliseconds":60})");
   for (int i = 0; i < 60; ++i) poll_until(*secondary, std::to_string(i), "Completed");
-  const auto shares = store->shares("Orders");
+  const auto shares = store()->journal().shares("Orders");
   ASSERT_EQ(shares.size(), 2u);
   EXPECT_GT(shares[0].activities, 0);
   EXPECT_GT(shares[1].activities, 0);
@@ -147,7 +149,7 @@ TEST_F(SharedHub, UnlessTheNewerRuleKeepsThemWithTheOwner) {
     durable(*secondary, "POST", "/orchestrators/Hello/" + std::to_string(i),
             R"({"steps":3,"stepMilliseconds":30})");
   for (int i = 0; i < 20; ++i) poll_until(*secondary, std::to_string(i), "Completed");
-  EXPECT_EQ(store->shares("Orders").size(), 1u);
+  EXPECT_EQ(store()->journal().shares("Orders").size(), 1u);
 }
 
 TEST_F(SharedHub, AStorageThatIsAwayTakesNobodysOwnership) {

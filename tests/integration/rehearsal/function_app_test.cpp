@@ -91,7 +91,7 @@ TEST_F(TwoApps, TheOtherAppGoesOnWhenOneStops) {
   const auto done = poll_until(*secondary, "id-1", "Completed");
   EXPECT_THAT(done.body, HasSubstr(R"("step 1 of 4 on primary")"));
   EXPECT_THAT(done.body, HasSubstr(R"("step 4 of 4 on secondary")"));
-  EXPECT_EQ(store->shares("Orders").at(1).taken_over, 1);
+  EXPECT_EQ(store()->journal().shares("Orders").at(1).taken_over, 1);
 }
 
 TEST_F(TwoApps, AnAppThatEndsHandsItsWorkOverAtOnce) {
@@ -120,7 +120,7 @@ TEST_F(TwoApps, AHundredOrchestrationsRunEachStepOnce) {
   }
   for (const std::string& id : ids) poll_until(*primary, id, "Completed");
   std::int64_t activities = 0;
-  for (const AppShare& share : store->shares("Orders")) activities += share.activities;
+  for (const AppShare& share : store()->journal().shares("Orders")) activities += share.activities;
   EXPECT_EQ(activities, 300);
 }
 

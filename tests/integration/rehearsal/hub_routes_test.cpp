@@ -103,7 +103,7 @@ TEST_F(TwoApps, ARestartTakesTheInputAlongUnderANewIdOrTheOldOne) {
   EXPECT_EQ(durable(*primary, "POST", "/instances/r/restart?restartWithNewInstanceId=false").status,
             202);
   poll_until(*primary, "r", "Completed");
-  EXPECT_EQ(store->executions("Orders", "r", 0, 10).executions.size(), 2u);
+  EXPECT_EQ(store()->journal().executions("Orders", "r", 0, 10).executions.size(), 2u);
 
   durable(*primary, "POST", "/orchestrators/Hello/live", endless);
   EXPECT_EQ(
@@ -175,7 +175,7 @@ TEST_F(TwoApps, AStartInAHubThatNobodyWorksOnStaysPending) {
   EXPECT_THAT(durable(*primary, "GET", "/instances/lost?taskHub=Orphan").body,
               HasSubstr(R"("runtimeStatus":"Pending")"));
   EXPECT_EQ(durable(*primary, "GET", "/instances/lost").status, 404);
-  EXPECT_FALSE(store->hubs().at(1).worked) << "Orders, then Orphan";
+  EXPECT_FALSE(store()->hubs().at(1).worked) << "Orders, then Orphan";
   EXPECT_EQ(durable(*primary, "GET", "/instances?connection=Other").status, 500);
   EXPECT_EQ(durable(*primary, "GET", "/instances?connection=storage").status, 200);
 }

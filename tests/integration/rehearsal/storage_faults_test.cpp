@@ -58,9 +58,9 @@ TEST_F(Storage, ThatHangsRunsWhatWaitedWhenItThaws) {
   primary = std::make_unique<FunctionApp>(context.get_executor(), patience);
   control("POST", "/_control/outage?mode=hangs");
   EXPECT_EQ(durable(*primary, "POST", "/orchestrators/Hello/ghost").status, 500);
-  EXPECT_FALSE(store->get("Orders", "ghost"));
+  EXPECT_FALSE(store()->get("Orders", "ghost"));
   control("POST", "/_control/outage?mode=none");
-  while (!store->get("Orders", "ghost")) send(*primary, "GET", "/");
+  while (!store()->get("Orders", "ghost")) send(*primary, "GET", "/");
   poll_until(*primary, "ghost", "Completed");
 }
 

@@ -10,7 +10,7 @@
 #include <string>
 
 #include "rehearsal/function_app.hpp"
-#include "rehearsal/hub_store.hpp"
+#include "rehearsal/storage_account.hpp"
 #include "rehearsal/storage_api.hpp"
 #include "tests/integration/transport/loopback.hpp"
 
@@ -41,9 +41,10 @@ class TwoApps : public ::testing::Test {
 
  protected:
   void start_storage(std::uint16_t port) {
-    store = std::make_unique<HubStore>((folder / "hub.db").string());
     faults = std::make_unique<StorageFaults>(context.get_executor());
-    api = std::make_unique<StorageApi>(*store, *faults);
+    account = std::make_unique<StorageAccount>(context.get_executor(), (folder / "hub.db").string(),
+                                               "", *faults);
+    api = std::make_unique<StorageApi>(*account, *faults);
     storage = std::make_unique<transport::HttpServer>(
         context.get_executor(), config::Address{"127.0.0.1", port},
         [this](transport::ServerRequest request) { return api->handle(std::move(request)); });
@@ -52,8 +53,8 @@ class TwoApps : public ::testing::Test {
   void stop_storage() {
     storage.reset();
     api.reset();
+    account.reset();
     faults.reset();
-    store.reset();
   }
 
   AppOptions options(const std::string& name) {
@@ -109,8 +110,10 @@ class TwoApps : public ::testing::Test {
 
   std::filesystem::path folder;
   asio::io_context context;
-  std::unique_ptr<HubStore> store;
+  HubStore* store() { return &account->hubs(); }  // another one after an account failover
+
   std::unique_ptr<StorageFaults> faults;
+  std::unique_ptr<StorageAccount> account;
   std::unique_ptr<StorageApi> api;
   std::unique_ptr<transport::HttpServer> storage;
   std::uint16_t storage_port = 0;

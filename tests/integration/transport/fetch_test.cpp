@@ -144,6 +144,58 @@ INSTANTIATE_TEST_SUITE_P(
                 FailureKind::too_large}),
     [](const auto& row) { return row.param.name; });
 
+struct Cut {
+  std::string name;
+  std::string answer;
+  std::string body;  // what is given of it
+  bool whole;
+};
+
+class CutBody : public Fetch, public ::testing::WithParamInterface<Cut> {};
+
+TEST_P(CutBody, OfAnAnswerIsGivenAsFarAsItCame) {
+  ScriptedServer server{context, answers(GetParam().answer)};
+  FetchRequest request = get(server.port());
+  request.body_limit = 5;
+  request.cut_body = true;
+  const auto answer = fetch(request);
+  ASSERT_TRUE(answer) << to_string(answer.error());
+  EXPECT_EQ(answer->status, 202);
+  EXPECT_EQ(answer->body, GetParam().body);
+  EXPECT_EQ(answer->whole, GetParam().whole);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Peers, CutBody,
+    ::testing::Values(
+        Cut{"JustFits", "HTTP/1.1 202 Accepted\r\nContent-Length: 5\r\n\r\nhello", "hello", true},
+        Cut{"TooLong", "HTTP/1.1 202 Accepted\r\nContent-Length: 8\r\n\r\nhello yo", "hello",
+            false},
+        Cut{"AnnouncesMoreThanThereIsMemory",
+            "HTTP/1.1 202 Accepted\r\nContent-Length: 9223372036854775807\r\n\r\nhello you",
+            "hello", false},
+        Cut{"TooManyChunks",
+            "HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n"
+            "3\r\nhel\r\n4\r\nlo y\r\n0\r\n\r\n",
+            "hello", false},
+        Cut{"TooLongUntilItCloses", "HTTP/1.1 202 Accepted\r\n\r\nhello you", "hello", false},
+        Cut{"ClosedInTheBody", "HTTP/1.1 202 Accepted\r\nContent-Length: 5\r\n\r\nhel", "hel",
+            false},
+        Cut{"ClosedBehindTheHead", "HTTP/1.1 202 Accepted\r\nContent-Length: 5\r\n\r\n", "", false},
+        Cut{"BadChunkSize", "HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "",
+            false}),
+    [](const auto& row) { return row.param.name; });
+
+TEST_F(Fetch, WithoutAHeadThereIsNothingToCut) {
+  ScriptedServer server{context, answers("HTTP/1.1 202 Accepted\r\nContent-")};
+  FetchRequest request = get(server.port());
+  request.cut_body = true;
+  const auto answer = fetch(request);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind, FailureKind::closed);
+  EXPECT_FALSE(answer.error().unsent);
+}
+
 TEST_F(Fetch, AResetByThePeerIsAReset) {
   ScriptedServer server{context, [](tcp::socket& socket) -> asio::awaitable<void> {
                           co_await receive(socket);
@@ -153,6 +205,7 @@ TEST_F(Fetch, AResetByThePeerIsAReset) {
   const auto answer = fetch(get(server.port()));
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().kind, FailureKind::reset) << to_string(answer.error());
+  EXPECT_FALSE(answer.error().unsent);
 }
 
 TEST_F(Fetch, ARefusedConnectionIsAConnectFailure) {
@@ -162,6 +215,7 @@ TEST_F(Fetch, ARefusedConnectionIsAConnectFailure) {
   const auto answer = fetch(get(port));
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().kind, FailureKind::connect);
+  EXPECT_TRUE(answer.error().unsent);
   EXPECT_THAT(answer.error().detail, ::testing::HasSubstr("127.0.0.1:"));
 }
 
@@ -187,6 +241,7 @@ TEST_F(Fetch, TheDeadlineCoversAPeerThatNeverAnswers) {
   const auto answer = fetch(request);
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().kind, FailureKind::timed_out) << to_string(answer.error());
+  EXPECT_FALSE(answer.error().unsent);
 }
 
 TEST_F(Fetch, TheDeadlineCoversABodyThatTricklesIn) {
@@ -217,6 +272,7 @@ TEST_F(Fetch, ADeadlineThatHasPassedFailsAtOnce) {
   const auto answer = fetch(request);
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().kind, FailureKind::timed_out) << to_string(answer.error());
+  EXPECT_TRUE(answer.error().unsent);
 }
 
 TEST_F(Fetch, NothingThatWouldBreakTheFramingIsSent) {

@@ -38,7 +38,8 @@ class Admin : public ::testing::Test {
 
   Admin()
       : api_{"127.0.0.1",
-             {[this] { return picture_; }, [this] { return picture_.recent; },
+             {[this] { return picture_; },
+              [this] { return picture_.recent; },
               [this](Action action, const std::string& name, std::optional<config::Millis> time,
                      std::function<void(ActionResult)> done) {
                 calls_.push_back({action, name, time});
@@ -46,7 +47,9 @@ class Admin : public ::testing::Test {
                   waiting_ = std::move(done);
                 else
                   done(result_);
-              }}} {}
+              },
+              {},
+              {}}} {}
 
   ServerResponse ask(const ServerRequest& request) {
     std::optional<ServerResponse> answer;

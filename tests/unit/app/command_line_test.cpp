@@ -130,7 +130,7 @@ TEST(CommandLine, HelpNamesEveryVerbAndEndsWithZero) {
   EXPECT_EQ(result.exit_code, exit_ok);
   for (const char* verb :
        {"run", "validate", "explain", "status", "events", "enable", "disable", "drain", "hold",
-        "release", "failback", "makeprimary", "reload", "keys", "version"})
+        "release", "failback", "makeprimary", "reload", "keys", "instances", "storage", "version"})
     EXPECT_THAT(result.out, HasSubstr(verb));
 }
 

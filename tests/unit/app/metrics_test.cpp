@@ -58,12 +58,60 @@ TEST(Metrics, CoverTheDirectoryTheDeskAndTheClaim) {
     EXPECT_THAT(text, HasSubstr(line));
 }
 
+TEST(Metrics, CoverTheStartLedger) {
+  const std::string text = metrics_text(sample_picture());
+  for (const char* line : {"starts_protected 1",
+                           "ledger_entries{state=\"queued\"} 1",
+                           "ledger_entries{state=\"in_flight\"} 2",
+                           "ledger_entries{state=\"unknown\"} 3",
+                           "ledger_listed_entries 1",
+                           "ledger_oldest_open_seconds 12.5",
+                           "ledger_kept_connections 2",
+                           "ledger_arrived_total 60",
+                           "ledger_joined_total 4",
+                           "ledger_stored_answers_total 5",
+                           "ledger_turned_away_total 7",
+                           "ledger_unconfirmed_total 8",
+                           "ledger_settled_total{evidence=\"answered\"} 50",
+                           "ledger_settled_total{evidence=\"found\"} 3",
+                           "ledger_look_ups_total 30",
+                           "ledger_replays_total 11",
+                           "ledger_possible_duplicates_total 2",
+                           "ledger_duplicates_total 1",
+                           "ledger_lost_total 9",
+                           "ledger_resubmitted_total 10",
+                           "ledger_taken_over_total 13",
+                           "ledger_commits_total 40",
+                           "ledger_commit_failures_total 1",
+                           "ledger_commit_duration_seconds_bucket{le=\"0.001\"} 0",
+                           "ledger_commit_duration_seconds_bucket{le=\"0.002\"} 39",
+                           "ledger_commit_duration_seconds_bucket{le=\"+Inf\"} 40",
+                           "ledger_commit_duration_seconds_sum 0.25",
+                           "ledger_commit_group_starts_bucket{le=\"2\"} 40",
+                           "ledger_commit_group_starts_sum 100",
+                           "ledger_disk_ok 1",
+                           "ledger_size_bytes 4096",
+                           "ledger_max_size_bytes 1073741824"})
+    EXPECT_THAT(text, HasSubstr("\nunderstudy_" + std::string{line} + "\n"));
+}
+
+TEST(Metrics, OfALedgerInMemorySayNothingOfADisk) {
+  Picture picture = sample_picture();
+  picture.durable.starts->mode = config::LedgerMode::memory;
+  picture.durable.starts->oldest_open_s.reset();
+  const std::string text = metrics_text(picture);
+  EXPECT_THAT(text, ::testing::Not(HasSubstr("ledger_disk_ok")));
+  EXPECT_THAT(text, ::testing::Not(HasSubstr("ledger_commit")));
+  EXPECT_THAT(text, HasSubstr("understudy_ledger_oldest_open_seconds 0\n"));
+}
+
 TEST(Metrics, WhatIsNotWatchedHasNoSample) {
   Picture picture = sample_picture();
   picture.durable = {};
   const std::string text = metrics_text(picture);
-  for (const char* name : {"app_lease", "hub_claim", "directory_disk_ok"})
+  for (const char* name : {"app_lease", "hub_claim", "directory_disk_ok", "understudy_ledger"})
     EXPECT_THAT(text, ::testing::Not(HasSubstr(name)));
+  EXPECT_THAT(text, HasSubstr("understudy_starts_protected 0"));
 }
 
 TEST(Metrics, EveryEndpointHasExactlyOneStatus) {

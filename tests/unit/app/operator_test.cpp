@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "app/admin_client.hpp"
-#include "app/evidence_inbox.hpp"
+#include "app/inbox.hpp"
 #include "app/rise_watch.hpp"
 #include "app/take_picture.hpp"
 

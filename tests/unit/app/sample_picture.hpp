@@ -50,6 +50,43 @@ inline EndpointPicture sample_secondary(WallTime started) {
   return secondary;
 }
 
+inline ledger::StartLedgerStatus sample_starts() {
+  ledger::StartLedgerStatus s;
+  s.mode = config::LedgerMode::durable;
+  s.queued = 1;
+  s.in_flight = 2;
+  s.unknown = 3;
+  s.listed = 1;
+  s.waiting = 6;
+  s.doubtful = 2;
+  s.oldest_open_s = 12.5;
+  s.arrived = 60;
+  s.joined = 4;
+  s.stored_answers = 5;
+  s.turned_away = 7;
+  s.commits = 40;
+  s.committed_starts = 100;
+  s.commit_failures = 1;
+  s.commit_seconds = 0.25;
+  s.commit_buckets.assign(ledger::commit_bounds_s.size() + 1, 0);
+  s.commit_buckets[2] = 39;
+  s.commit_buckets.back() = 1;
+  s.group_buckets.assign(ledger::group_bounds.size() + 1, 0);
+  s.group_buckets[1] = 40;
+  s.settled = {{"answered", 50}, {"found", 3}};
+  s.unconfirmed = 8;
+  s.possible_duplicates = 2;
+  s.duplicates = 1;
+  s.lost = 9;
+  s.resubmitted = 10;
+  s.replays = 11;
+  s.look_ups = 30;
+  s.taken_over = 13;
+  s.bytes = 4096;
+  s.max_bytes = 1 << 30;
+  return s;
+}
+
 inline Picture sample_picture() {
   using namespace std::chrono_literals;
   Picture p;
@@ -82,6 +119,7 @@ inline Picture sample_picture() {
   p.durable.directory.written = 40;
   p.durable.directory.on_disk = true;
   p.durable.directory_path = "/var/lib/understudy/orders.db";
+  p.durable.starts = sample_starts();
   p.durable.desk = {100, 30, 4, 1, 5, 6};
   p.durable.hub_claim =
       ClaimView{"ok", "shared", "one hub, shared", "task hub: one hub, shared", false, p.now - 30s};

@@ -84,6 +84,32 @@ TEST(StatusJson, ShowsTheDirectoryTheDeskTheClaimAndTheLease) {
   EXPECT_EQ(lease["makeprimaryWhy"], "primary does not answer");
 }
 
+TEST(StatusJson, ShowsTheStartLedger) {
+  EXPECT_EQ(status_json(sample_picture())["durable"]["starts"], Json::parse(R"({"mode": "durable",
+      "path": "/var/lib/understudy/orders.db", "open": 6, "queued": 1, "inFlight": 2, "unknown": 3,
+      "listed": 1, "oldestOpenSeconds": 12.5, "keptConnections": 2, "arrived": 60, "joined": 4,
+      "storedAnswers": 5, "turnedAway": 7, "unconfirmed": 8, "settled": {"answered": 50, "found": 3},
+      "lookUps": 30, "replays": 11, "possibleDuplicates": 2, "duplicates": 1, "lost": 9,
+      "resubmitted": 10, "takenOver": 13, "commits": 40, "commitFailures": 1, "committedStarts": 100,
+      "bytes": 4096, "maxBytes": 1073741824, "diskOk": true, "message": null})"));
+}
+
+TEST(StatusText, SaysHowTheStartsStandInOneLine) {
+  Picture picture = sample_picture();
+  const auto text = [&] { return status_text(status_json(picture), false); };
+  EXPECT_THAT(text(),
+              HasSubstr("\nstarts: 6 open, 3 unknown, 1 queued, 1 for an operator to decide "
+                        "about, 2 possibly run twice, 1 run twice, 9 lost, oldest 12.5 s\n"));
+  picture.durable.starts.emplace();
+  EXPECT_THAT(text(), HasSubstr("\nstarts: 0 open\n"));
+  picture.durable.starts->disk_ok = false;
+  EXPECT_THAT(text(), HasSubstr("\nstarts: 0 open; the disk refuses the ledger\n"));
+  picture.durable.starts.reset();
+  EXPECT_THAT(text(), HasSubstr("\nstarts are not protected: durable.ledger.mode is off\n"));
+  picture.durable.task_hub = "none";
+  EXPECT_THAT(text(), Not(HasSubstr("\nstarts")));
+}
+
 TEST(StatusJson, WhatIsNotKnownIsNull) {
   Picture picture = sample_picture();
   picture.durable.lease->owner.reset();
@@ -92,6 +118,7 @@ TEST(StatusJson, WhatIsNotKnownIsNull) {
   const Json durable = status_json(picture)["durable"];
   EXPECT_TRUE(durable["lease"].is_null());
   EXPECT_TRUE(durable["hubClaim"].is_null());
+  EXPECT_TRUE(durable["starts"].is_null());
   EXPECT_TRUE(durable["directory"]["path"].is_null());
   EXPECT_EQ(durable["directory"]["onDisk"], false);
 }

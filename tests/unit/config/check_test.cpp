@@ -251,6 +251,70 @@ TEST(Durable, WarnsWhenTheProbeProvesOnlyTheHost) {
       "set keys.durable or probe.key for the Durable probe, or probe.path\n");
 }
 
+// `durable` without its braces, before two direct endpoints.
+std::string with_durable(const std::string& durable) {
+  return R"({"durable": {)" + durable + R"(}, "endpoints": [
+    {"name": "a", "url": "http://127.0.0.1:1"}, {"name": "b", "url": "http://127.0.0.1:2"}]})";
+}
+
+class Starts : public ::testing::TestWithParam<Row> {};
+TEST_P(Starts, BringOneIssue) {
+  const std::string line = GetParam().line;
+  EXPECT_EQ(said(parse(with_durable(GetParam().text))), line.empty() ? "" : line + "\n");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Relations, Starts,
+    ::testing::Values(
+        Row{R"("task_hub": "shared", "start_routes": [
+                {"route": "POST /api/orchestrators/{function}", "via": "built-in"},
+                {"route": "GET /api/go", "via": "as-is"}])",
+            ""},
+        Row{R"("task_hub": "shared", "start_routes": [{"route": "GET /api/{function}", "via": "built-in"}])",
+            R"(error: durable.start_routes[0].route: "GET /api/{function}" is sent to the built-in start route, which takes POST; write "POST /api/{function}", or "via": "as-is")"},
+        Row{R"("task_hub": "shared", "start_routes": [{"route": "POST /api/go/{instanceId}", "via": "built-in"}])",
+            R"(error: durable.start_routes[0].route: "POST /api/go/{instanceId}" does not say which function the built-in start route is to start; put {function} where its name stands, or "via": "as-is")"},
+        Row{R"("task_hub": "shared", "start_routes": [{"via": "as-is"}])",
+            R"(error: durable.start_routes[0]: has no route; write "route": "POST /api/...")"},
+        Row{R"("task_hub": "shared", "start_routes": [{"route": "POST /api/go"}, {"route": "PUT /api/go"},
+                {"route": "POST /api/go", "via": "as-is"}])",
+            R"(error: durable.start_routes[2].route: "POST /api/go" is already used by durable.start_routes[0]; remove one of them)"},
+        Row{R"("task_hub": "shared", "ledger": {"answer_after": "20s", "give_up_after": "20s"})",
+            R"(warning: durable.ledger.give_up_after: 20s is not longer than answer_after (20s); starts are listed for an operator before their clients were answered)"},
+        Row{R"("task_hub": "shared", "ledger": {"settle_after": "1s"})", ""},
+        Row{R"("task_hub": "shared", "ledger": {"settle_after": "20m"})",
+            R"(warning: durable.ledger.settle_after: 20m is not shorter than give_up_after (15m); no start would be repeated: each is listed first)"},
+        Row{R"("task_hub": "shared", "hub_retention": "15m")",
+            R"(warning: durable.hub_retention: 15m is not longer than give_up_after (15m); a hub that has forgotten its instances proves nothing about a start)"},
+        Row{R"("task_hub": "shared", "ledger": {"loss_window": "1h"})",
+            R"(warning: durable.ledger.loss_window: has no effect; it is for "task_hub": "geo_replicated")"},
+        Row{R"("task_hub": "geo_replicated", "ledger": {"loss_window": "1h", "retention": "30m"})",
+            R"(warning: durable.ledger.loss_window: 1h is longer than retention (30m); starts are removed before that, bodies included)"},
+        Row{R"("task_hub": "shared", "ledger": {"mode": "memory", "path": "/x"})",
+            R"(warning: durable.ledger.path: has no effect; the ledger is kept on disk with a task hub and "mode": "durable")"},
+        Row{R"("task_hub": "none", "ledger": {"mode": "durable"})", ""},
+        Row{R"("task_hub": "shared", "ledger": {"queue_starts": true})",
+            R"(warning: durable.ledger.queue_starts: queues nothing; only starts of clients with a key are queued: set clients.keys)"}));
+
+TEST(Durable, ASettlingTimeTooShortForAFrontEndIsPointedOut) {
+  const std::string text = R"({"durable": {"task_hub": "shared", "ledger": {"settle_after": "20s"}},
+    "clients": {"keys": ["k"]}, "endpoints": [{"name": "a", "url": "https://a", "keys": {"durable": "x"}},
+    {"name": "b", "url": "http://127.0.0.1:2"}]})";
+  EXPECT_EQ(said(parse(text)),
+            "warning: durable.ledger.settle_after: 20s is shorter than a platform front end may go "
+            "on with a request (230s), and one stands before a; leave it out: 5s for direct peers, "
+            "240s behind a gateway\n");
+}
+
+TEST(Durable, ACustomStarterOfTheBuiltInRouteNeedsAKey) {
+  const std::string text = R"({"durable": {"task_hub": "shared", "start_routes":
+      [{"route": "POST /api/{function}", "via": "built-in"}]}, "probe": {"path": "/api/health"},
+    "endpoints": [{"name": "a", "url": "https://a"}, {"name": "b", "url": "http://127.0.0.1:2"}]})";
+  EXPECT_EQ(said(parse(text)),
+            "warning: endpoints[0]: has no keys.durable; custom starters sent to the built-in "
+            "start route get there only with a client's own key\n");
+}
+
 TEST(TlsFiles, AreLookedAt) {
   const auto listen = [](const char* tls) {
     return with(R"("listen": [{"address": "127.0.0.1:8443", "tls": )" + std::string(tls) + "}]");

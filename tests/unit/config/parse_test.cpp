@@ -250,9 +250,7 @@ f.json:3:24: warning: failback.canary: not in this version; it is checked and ot
   "endpoints": [{"name": "a", "url": "http://127.0.0.1:1"}, {"name": "b", "url": "http://127.0.0.1:2"}]})");
   EXPECT_EQ(
       lines(ledger),
-      R"(f.json:2:26: warning: durable.ledger.max_wait: not in this version; it is checked and otherwise ignored
-f.json:2:26: error: durable.ledger.max_wait: "0s" is outside 1s..3650d; choose one inside
-f.json:2:49: warning: durable.start_routes: not in this version; it is checked and otherwise ignored
+      R"(f.json:2:26: error: durable.ledger.max_wait: "0s" is outside 1s..3650d; choose one inside
 f.json:2:60: error: durable.start_routes[0].route: "POST /a/{fun}" has an unknown placeholder; use {function} and {instanceId}
 f.json:2:84: error: durable.start_routes[0].via: "built_in" is not known here; did you mean "built-in"?
 )");

@@ -110,6 +110,11 @@ TEST(AwayAnswers, SayTheLastKnownStatusInTheAppsOwnOrder) {
   EXPECT_TRUE(parse_status_answer(answer->body));
 }
 
+TEST(AwayAnswers, ShowAnOutputThatTheProxyKnows) {
+  const LastKnownStatus last{"Order", "id", "Failed", "", noon, noon, R"("refused with 400")"};
+  EXPECT_NE(durable::status_json(last).find(R"("output":"refused with 400")"), std::string::npos);
+}
+
 TEST(AwayAnswers, AreJsonWhateverWasKept) {
   const LastKnownStatus last{"\xff", "\xfe", "Pending", "{broken", noon, noon};
   const auto answer = away_answer(last, std::nullopt);

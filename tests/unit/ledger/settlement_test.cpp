@@ -173,14 +173,14 @@ TEST_F(Start, in_doubt_is_looked_up_and_accepted_when_found) {
   EXPECT_EQ(there(A, 100ms), "settle:ran, commit, answer:accepted");
 }
 
-TEST_F(Start, absent_twice_after_the_peers_end_is_sent_again) {
+TEST_F(Start, absent_twice_after_the_peers_end_is_sent_to_the_next_endpoint) {
   arrives();
   is_reset(0);
   EXPECT_EQ(not_there(), "");
   after(4900ms);
   EXPECT_EQ(not_there(), "");
   after(100ms);
-  EXPECT_EQ(not_there(), "commit, send A");
+  EXPECT_EQ(not_there(), "commit, send B");
   EXPECT_FALSE(entry.possible_duplicate);
 }
 
@@ -193,7 +193,7 @@ TEST_F(Start, behind_a_gateway_takes_the_gateways_time_to_be_absent) {
   not_there();
   EXPECT_EQ(entry.attempts[0].state, AttemptState::unknown);
   after(1s);
-  EXPECT_EQ(not_there(), "commit, replay A");
+  EXPECT_EQ(not_there(), "commit, replay B");
   EXPECT_FALSE(entry.possible_duplicate);
 }
 
@@ -228,7 +228,7 @@ TEST_F(Start, whose_hub_fell_silent_in_between_is_counted_anew) {
   not_there();
   EXPECT_EQ(entry.attempts[0].state, AttemptState::unknown);
   after(5s);
-  EXPECT_EQ(not_there(), "commit, replay A");
+  EXPECT_EQ(not_there(), "commit, replay B");
 }
 
 TEST_F(Start, whose_witness_had_a_bad_time_is_counted_anew) {
@@ -283,7 +283,7 @@ TEST_F(Start, after_an_end_of_our_own_is_absent_only_after_a_later_probe_and_fou
   not_there();
   EXPECT_EQ(entry.attempts[0].state, AttemptState::unknown) << "too soon";
   after(1s);
-  EXPECT_EQ(not_there(), "commit, replay A");
+  EXPECT_EQ(not_there(), "commit, replay B");
   EXPECT_FALSE(entry.possible_duplicate);
 }
 
@@ -296,7 +296,7 @@ TEST_F(Start, after_an_end_of_our_own_behind_a_gateway_is_marked) {
   after(1s);
   not_there();
   after(240s);
-  EXPECT_EQ(not_there(), "mark, commit, replay A");
+  EXPECT_EQ(not_there(), "mark, commit, replay B");
 }
 
 TEST_F(Start, with_a_hub_per_region_is_looked_up_where_it_was_sent) {
@@ -361,7 +361,7 @@ TEST_F(Start, whose_client_left_with_its_own_id_is_run) {
   is_reset(0);
   not_there();
   after(5s);
-  EXPECT_EQ(not_there(), "commit, replay A");
+  EXPECT_EQ(not_there(), "commit, replay B");
 }
 
 TEST_F(Start, joined_by_a_repeat_gives_it_the_same_answer) {
@@ -446,7 +446,7 @@ TEST_F(Start, that_exists_after_an_attempt_that_may_have_run_is_looked_at) {
   after(5s);
   not_there();
   ASSERT_EQ(entry.attempts.size(), 2u);
-  EXPECT_EQ(says(1, Proof::exists), "look A");
+  EXPECT_EQ(says(1, Proof::exists), "look B");
   StartEntry other = entry;
   EXPECT_EQ(there(A, 1s), "settle:ran, commit, answer:accepted");
   entry = other;

@@ -137,7 +137,7 @@ TEST_F(HubStoreTest, AFinishedIdIsSilentlyReplacedAndBothExecutionsAreOnRecord) 
     EXPECT_EQ(store->history("Hub", "a").size(), 1u) << "the old run's history is gone";
     store->purge("Hub", "a");
   }
-  const auto page = store->executions("Hub", "a", 0, 10);
+  const auto page = store->journal().executions("Hub", "a", 0, 10);
   std::vector<std::string> statuses;
   for (const Execution& one : page.executions) statuses.push_back(one.status);
   EXPECT_THAT(statuses, ElementsAre("Completed", "Purged", "Failed", "Purged"));
@@ -148,15 +148,15 @@ TEST_F(HubStoreTest, AFinishedIdIsSilentlyReplacedAndBothExecutionsAreOnRecord) 
 
 TEST_F(HubStoreTest, ExecutionsCanBeReadInPagesAndById) {
   for (const char* id : {"a", "b", "c"}) create(id);
-  const auto first = store->executions("Hub", "", 0, 2);
+  const auto first = store->journal().executions("Hub", "", 0, 2);
   ASSERT_EQ(first.executions.size(), 2u);
   ASSERT_NE(first.next, 0);
-  const auto rest = store->executions("Hub", "", first.next, 2);
+  const auto rest = store->journal().executions("Hub", "", first.next, 2);
   ASSERT_EQ(rest.executions.size(), 1u);
   EXPECT_EQ(rest.executions[0].id, "c");
   EXPECT_EQ(rest.next, 0);
-  EXPECT_EQ(store->executions("Hub", "b", 0, 10).executions.size(), 1u);
-  EXPECT_THAT(store->executions("Other", "", 0, 10).executions, IsEmpty());
+  EXPECT_EQ(store->journal().executions("Hub", "b", 0, 10).executions.size(), 1u);
+  EXPECT_THAT(store->journal().executions("Other", "", 0, 10).executions, IsEmpty());
 }
 
 TEST_F(HubStoreTest, HubsDoNotSeeEachOther) {
@@ -218,7 +218,7 @@ TEST_F(HubStoreTest, AReportThatArrivesTwiceCountsOnce) {
   EXPECT_TRUE(finish("primary", work[0]));
   EXPECT_FALSE(finish("primary", work[0])) << "the app may forget it";
   EXPECT_EQ(get("a").custom_status, R"({"step":1,"of":2})");
-  EXPECT_EQ(store->shares("Hub").at(0).activities, 1);
+  EXPECT_EQ(store->journal().shares("Hub").at(0).activities, 1);
 }
 
 TEST_F(HubStoreTest, WorkUnderALiveLeaseIsNobodyElses) {
@@ -249,7 +249,7 @@ TEST_F(HubStoreTest, AnotherAppGoesOnWhereADeadOneStopped) {
   EXPECT_TRUE(finish("secondary", second[0]));
   EXPECT_TRUE(finish("secondary", take("secondary").at(0)));
   EXPECT_EQ(get("a").output, R"(["primary","secondary","secondary"])");
-  const auto shares = store->shares("Hub");
+  const auto shares = store->journal().shares("Hub");
   ASSERT_EQ(shares.size(), 2u);
   EXPECT_EQ(shares[0].app, "primary");
   EXPECT_EQ(shares[0].started, 2);
@@ -257,7 +257,7 @@ TEST_F(HubStoreTest, AnotherAppGoesOnWhereADeadOneStopped) {
   EXPECT_EQ(shares[1].started, 2);
   EXPECT_EQ(shares[1].activities, 2);
   EXPECT_EQ(shares[1].taken_over, 1);
-  const auto execution = store->executions("Hub", "a", 0, 1).executions.at(0);
+  const auto execution = store->journal().executions("Hub", "a", 0, 1).executions.at(0);
   EXPECT_EQ(execution.started_by, "primary");
   EXPECT_EQ(execution.apps.size(), 2u);
 }
@@ -340,7 +340,7 @@ TEST_F(HubStoreTest, AThousandStartsAreWorkedOffInBoundedExchanges) {
   ListFilter open;
   open.statuses = {RuntimeStatus::pending, RuntimeStatus::running};
   EXPECT_THAT(store->list("Hub", open).instances, IsEmpty());
-  EXPECT_EQ(store->shares("Hub").at(0).activities, 1000);
+  EXPECT_EQ(store->journal().shares("Hub").at(0).activities, 1000);
 }
 
 TEST_F(HubStoreTest, TerminateEndsARunAndItsLease) {
@@ -352,7 +352,7 @@ TEST_F(HubStoreTest, TerminateEndsARunAndItsLease) {
   EXPECT_EQ(get("a").output, "\"why\"");
   EXPECT_FALSE(finish("primary", work[0]));
   EXPECT_EQ(store->terminate("Hub", "a", "\"why\"", now), Control::finished);
-  EXPECT_EQ(store->executions("Hub", "a", 0, 1).executions.at(0).status, "Terminated");
+  EXPECT_EQ(store->journal().executions("Hub", "a", 0, 1).executions.at(0).status, "Terminated");
 }
 
 TEST_F(HubStoreTest, ASuspendedRunKeepsWhatItsActivityGaveAndWaitsForResume) {
@@ -475,7 +475,7 @@ TEST_F(HubStoreTest, ATerminatedChildFailsItsParentAndIsMadeAnewByARewind) {
   store->rewind("Hub", "a", "\"\"", now);
   run_all("primary");
   EXPECT_EQ(get("a").status, RuntimeStatus::completed);
-  EXPECT_EQ(store->executions("Hub", "c", 0, 10).executions.size(), 2u);
+  EXPECT_EQ(store->journal().executions("Hub", "c", 0, 10).executions.size(), 2u);
 }
 
 TEST_F(HubStoreTest, AChildCannotTakeALiveId) {
@@ -518,7 +518,7 @@ TEST_F(HubStoreTest, AnActivityToldToFailFailsTheRunAndRunsAgainAfterARewind) {
   store->rewind("Hub", "a", "\"\"", now);
   run_all("primary");
   EXPECT_EQ(get("a").status, RuntimeStatus::completed);
-  EXPECT_EQ(store->shares("Hub").at(0).activities, 4);
+  EXPECT_EQ(store->journal().shares("Hub").at(0).activities, 4);
 }
 
 TEST_F(HubStoreTest, AStepThatIsNoActivityCanFailToo) {
