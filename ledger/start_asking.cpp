@@ -10,9 +10,10 @@ namespace {
 
 constexpr config::Millis poll_waits{2000};  // for a look-up
 
-// What ended it is not said before it is on disk: a restart might start it after all.
+// That it will not run is not said before it is on disk: a restart might start it after all.
 bool is_to_be_written(const StartRecord& record) {
-  return !is_open(record.entry) && (record.dirty || record.committing || !record.on_disk);
+  return !is_open(record.entry) && record.entry.settlement != Settlement::ran &&
+         (record.dirty || record.committing || !record.on_disk);
 }
 
 bool more_to_come(const StartRecord& record) {
@@ -99,7 +100,11 @@ void StartDriver::ask(WaitingAction action, const std::string& id,
 
 // As soon as nothing more can be learned.
 void StartDriver::answer_askers(StartRecord& record) {
-  if (record.askers.empty() || more_to_come(record)) return;
+  if (!more_to_come(record)) answer_askers_now(record);
+}
+
+void StartDriver::answer_askers_now(StartRecord& record) {
+  if (record.askers.empty()) return;
   agenda_.cancel(record.askers_until);
   for (const auto& [action, done] : std::exchange(record.askers, {})) {
     WaitingReply reply = reply_of(record);

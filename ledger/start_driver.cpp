@@ -160,7 +160,8 @@ void StartDriver::take_over() {
     const std::uint64_t number = record.entry.number;
     nowhere_ = record.counted == StartState::queued && is_acceptance(record.entry.told);
     event(record, Restarted{});
-    if (std::exchange(nowhere_, false)) held_.insert(number);
+    if (!std::exchange(nowhere_, false)) continue;
+    if (const StartRecord* queued = book_.find(number)) hold(*queued);
   }
 }
 
@@ -231,7 +232,7 @@ void StartDriver::event(StartRecord& record, Event what) {
   if (record.committing || record.busy)
     record.deferred.push_back(std::move(what));
   else if (has_to_wait(record, what))
-    held_.insert(record.entry.number);
+    hold(record);
   else
     event_now(record, what);
 }
@@ -326,9 +327,8 @@ std::optional<Place> StartDriver::next_place() const {
 // Lets go those that wait for room. The queue goes out strictly in order, one after the other, so
 // of it only the first counts.
 void StartDriver::pump() {
-  for (std::set<std::uint64_t>::iterator next; (next = next_held()) != held_.end();) {
-    StartRecord* record = book_.find(*next);
-    held_.erase(next);
+  while (const auto number = take_held()) {
+    StartRecord* record = book_.find(*number);
     if (record == nullptr) continue;
     if (record->committing)
       record->deferred.push_back(EndpointsChanged{});
@@ -339,15 +339,22 @@ void StartDriver::pump() {
   }
 }
 
-std::set<std::uint64_t>::iterator StartDriver::next_held() {
+void StartDriver::hold(const StartRecord& record) {
+  (record.entry.told == Told::queued ? held_queue_ : held_).insert(record.entry.number);
+}
+
+std::optional<std::uint64_t> StartDriver::take_held() {
+  const auto first_of = [](std::set<std::uint64_t>& held) -> std::optional<std::uint64_t> {
+    if (held.empty()) return std::nullopt;
+    return held.extract(held.begin()).value();
+  };
   const auto place = next_place();
-  if (!place || held_.empty()) return held_.begin();
+  if (!place) return held_.empty() ? first_of(held_queue_) : first_of(held_);
   const std::set<std::uint64_t>& queue = book_.queue();
-  if (!queue.empty() && lanes_[*place].sends_promised == 0)
-    if (const auto first = held_.find(*queue.begin()); first != held_.end()) return first;
-  if (!has_room(*place)) return held_.end();
-  return std::find_if(held_.begin(), held_.end(),
-                      [&queue](std::uint64_t number) { return queue.count(number) == 0; });
+  if (!queue.empty() && lanes_[*place].sends_promised == 0 &&
+      held_queue_.erase(*queue.begin()) != 0)
+    return *queue.begin();
+  return has_room(*place) ? first_of(held_) : std::nullopt;
 }
 
 void StartDriver::stop() {
@@ -356,6 +363,7 @@ void StartDriver::stop() {
   arrivals_asking_ = 0;
   failover_.reset();
   held_.clear();
+  held_queue_.clear();
   std::vector<std::uint64_t> numbers;
   for (const auto& [number, record] : book_.open()) numbers.push_back(number);
   for (const std::uint64_t number : numbers) {

@@ -130,7 +130,8 @@ class StartDriver : public WriterGuest {
   std::optional<Place> next_place() const;  // where a start from the entry would go
   bool has_room(Place);
   void pump();
-  std::set<std::uint64_t>::iterator next_held();
+  void hold(const StartRecord&);
+  std::optional<std::uint64_t> take_held();
   void mark_dirty(StartRecord&);
   void leave(StartRecord&, const StartClient*);
   void make_room();  // in memory
@@ -180,6 +181,7 @@ class StartDriver : public WriterGuest {
   // Those who ask.
   WaitingReply reply_of(const StartRecord&) const;
   void answer_askers(StartRecord&);
+  void answer_askers_now(StartRecord&);
   StartRecord* only_one(const std::string& name, OperatorResult& why_not);
   void record_action(const std::string& who, const std::string& action, const std::string& text,
                      std::uint64_t number);
@@ -205,7 +207,7 @@ class StartDriver : public WriterGuest {
   StartBook book_;
   StartAgenda agenda_;
   std::map<Place, Lane> lanes_;
-  std::set<std::uint64_t> held_;  // queued starts for which no lane has room, by number
+  std::set<std::uint64_t> held_, held_queue_;  // wait for room; of the queue, for their turn
   std::unordered_map<std::string, Asking> asking_;
   std::size_t arrivals_asking_ = 0;
   std::unordered_map<const StartClient*, std::uint64_t> waiting_;  // number; 0: asking

@@ -283,6 +283,8 @@ bool StartDriver::remember_run(StartRecord& record) {
 }
 
 void StartDriver::forget_record(StartRecord& record, bool on_disk_too) {
+  answer_askers_now(record);
+  answer_leftovers(record);
   agenda_.cancel(record.wake);
   agenda_.cancel(record.forget_at);
   agenda_.cancel(record.look_until);

@@ -80,7 +80,10 @@ bool needs_owner(const StartEntry& entry) {
   // Its client was told 202, and only the ledger can tell it what came of that.
   const bool in_vain = is_acceptance(entry.told) && entry.settlement != Settlement::ran &&
                        entry.settlement != Settlement::forgotten;
-  return is_open(entry) || is_watched(entry) || in_vain || entry.listed != Listed::no ||
+  // An id that its client may use again: for the few seconds until it is removed.
+  const bool reusable = entry.origin == IdOrigin::client && entry.settlement == Settlement::ran &&
+                        entry.key_scope.empty();
+  return is_open(entry) || is_watched(entry) || in_vain || reusable || entry.listed != Listed::no ||
          entry.possible_duplicate || entry.duplicate_found;
 }
 

@@ -145,6 +145,7 @@ class Exchange {
   void look_up();
   void route_collection();
   std::string query_without_our_keys() const;
+  std::string_view continuation_token();
   std::function<void(desk::Answer)> on_desk_answer(std::shared_ptr<Inquiry> inquiry);
   void merge_lists(std::vector<std::string> waiting, std::vector<std::size_t> order);
   desk::ClientCredential desk_credential();

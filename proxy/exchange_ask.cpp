@@ -76,6 +76,13 @@ void Exchange::route_collection() {
   worker_.shared.durable.desk->purge(std::move(job), on_desk_answer(inquiry));
 }
 
+std::string_view Exchange::continuation_token() {
+  reparse();
+  for (const Field& field : worker_.request_head.fields)
+    if (equal_ignoring_case(field.name, "x-ms-continuation-token")) return field.value;
+  return {};
+}
+
 std::string Exchange::query_without_our_keys() const {
   durable::QueryEdit edit;
   edit.drop_code = code_is_ours_;
@@ -104,10 +111,7 @@ void Exchange::merge_lists(std::vector<std::string> waiting, std::vector<std::si
   job.entities = classified_.route == Route::list_entities;
   job.entity_name = classified_.entity_name;
   job.query = query_without_our_keys();
-  reparse();
-  for (const Field& field : worker_.request_head.fields)
-    if (equal_ignoring_case(field.name, "x-ms-continuation-token"))
-      job.continuation_token = field.value;
+  job.continuation_token = continuation_token();
   job.credential = desk_credential();
   job.waiting = std::move(waiting);
   job.order = std::move(order);

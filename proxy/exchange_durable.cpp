@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "durable/away.hpp"
+#include "durable/merged_list.hpp"
 #include "durable/query.hpp"
 #include "durable/status_answer.hpp"
 #include "durable/status_tokens.hpp"
@@ -168,7 +169,8 @@ void Exchange::route() {
         return route_instance();
       break;
     case RequestKind::collection:
-      if (ledger() && classified_.route == Route::list_instances && ledger()->waiting_shown() > 0)
+      if (ledger() && classified_.route == Route::list_instances &&
+          (ledger()->waiting_shown() > 0 || durable::decode_list_token(continuation_token())))
         return list_with_waiting();
       if (worker_.shared.durable.desk && regional && snapshot_->upstreams.size() > 1)
         return route_collection();

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "durable/away.hpp"
+#include "durable/merged_list.hpp"
 #include "durable/status_tokens.hpp"
 #include "proxy/durable_call.hpp"
 #include "proxy/exchange.hpp"
@@ -148,19 +149,17 @@ void Exchange::on_waiting_list(const std::vector<WaitingReply>& waiting) {
   for (const WaitingReply& each : waiting)
     if (all || (each.credential != 0 && each.credential == call_->credential))
       items.push_back(waiting_status(each));
-  std::vector<std::size_t> order;
-  if (config().durable.task_hub != config::TaskHub::per_region) {
-    const routing::Selection choice = select();
-    if (choice.endpoint) order.push_back(choice.endpoint->config_index);
-  }
-  const bool nothing_to_add = items.empty() || !worker_.shared.durable.desk ||
-                              (order.empty() && snapshot_->upstreams.size() < 2);
-  if (nothing_to_add) {
-    stage_ = Stage::deciding;
-    call_.reset();
-    return choose();
-  }
-  merge_lists(std::move(items), std::move(order));
+  const bool regional = config().durable.task_hub == config::TaskHub::per_region;
+  const bool desk = worker_.shared.durable.desk != nullptr;
+  if (regional && desk && snapshot_->upstreams.size() > 1) return merge_lists(std::move(items), {});
+  // A page of a list that began with what waits goes on as it began.
+  const bool ours = !items.empty() || durable::decode_list_token(continuation_token());
+  const routing::Selection choice = select();
+  if (ours && desk && choice.endpoint)
+    return merge_lists(std::move(items), {choice.endpoint->config_index});
+  stage_ = Stage::deciding;
+  call_.reset();
+  choose();
 }
 
 }  // namespace proxy
