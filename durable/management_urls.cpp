@@ -40,6 +40,7 @@ class Walker {
       ++at_;
   }
 
+  // NOLINTNEXTLINE(readability-function-cognitive-complexity): one switch over what may follow
   bool walk() {
     Expect expect = Expect::value;
     for (;;) {

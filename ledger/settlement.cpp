@@ -331,12 +331,12 @@ void Machine::on(const ForgetAsked&) {
 
 Effects Machine::finish() {
   Effects effects = std::move(now_effects_);
-  if (wake_) effects.push_back(Wake{*wake_});
+  if (wake_) effects.emplace_back(Wake{*wake_});
   if (commit_) {
-    effects.push_back(Commit{});
+    effects.emplace_back(Commit{});
     effects.insert(effects.end(), held_effects_.begin(), held_effects_.end());
   } else if (save_) {
-    effects.push_back(Save{});
+    effects.emplace_back(Save{});
   }
   return effects;
 }

@@ -77,6 +77,7 @@ void Writer::attach(WriterGuest& guest) {
     const std::lock_guard lock{mutex_};
     attached_ = &guest;
     has_guest_ = !ended_;
+    detaching_ = false;
     woken_ = true;
   }
   wake_.notify_one();
@@ -84,7 +85,7 @@ void Writer::attach(WriterGuest& guest) {
 
 void Writer::detach() {
   std::unique_lock lock{mutex_};
-  attached_ = nullptr;
+  detaching_ = true;
   wake_.notify_one();
   guest_left_.wait(lock, [this] { return !has_guest_; });
 }
@@ -109,7 +110,7 @@ Writer::Due Writer::wait() {
     if (guest_ == nullptr) guest_ = attached_;  // woken, so its first turn is next
     const Clock::time_point now = Clock::now();
     due.stop = stopping_;
-    due.leave = has_guest_ && (stopping_ || attached_ == nullptr);
+    due.leave = has_guest_ && (stopping_ || detaching_);
     due.turn = guest_ != nullptr && (woken_ || next_turn <= now);
     due.changes = stopping_ || !batch_.empty() || more_left_ || is_half_full() ||
                   (!queue_.empty() && queued_since_ + options_.gather <= now);
@@ -228,7 +229,7 @@ void Writer::finish_detach() {
   announced_ = false;
   const std::lock_guard lock{mutex_};
   attached_ = nullptr;
-  has_guest_ = false;
+  has_guest_ = detaching_ = false;
   ended_ = stopping_;
   guest_left_.notify_all();
 }

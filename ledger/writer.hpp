@@ -110,6 +110,7 @@ class Writer {
   Clock::time_point queued_since_{};
   WriterGuest* attached_ = nullptr;  // what the thread is to have as guest
   bool has_guest_ = false;           // the thread may call it
+  bool detaching_ = false;
   Status status_;
   bool stopping_ = false;
   bool ended_ = false;

@@ -45,8 +45,8 @@ bool offers_gzip(std::string_view codings, bool& other) {
     std::string_view item = codings.substr(0, codings.find(','));
     codings.remove_prefix(std::min(item.size() + 1, codings.size()));
     const std::size_t zero = item.find("q=0");
-    const bool refused =
-        zero != std::string_view::npos && item.find_first_of("123456789", zero) == item.npos;
+    const bool refused = zero != std::string_view::npos &&
+                         item.find_first_of("123456789", zero) == std::string_view::npos;
     item = item.substr(0, item.find(';'));
     while (!item.empty() && (item.front() == ' ' || item.front() == '\t')) item.remove_prefix(1);
     while (!item.empty() && (item.back() == ' ' || item.back() == '\t')) item.remove_suffix(1);

@@ -12,7 +12,6 @@ namespace rehearsal {
 
 namespace asio = boost::asio;
 using ::testing::HasSubstr;
-using ::testing::Not;
 using transport::FetchRequest;
 using transport::FetchResponse;
 using transport::ServerRequest;

@@ -8,7 +8,6 @@ namespace {
 
 using health::MonitorStatus;
 using ::testing::HasSubstr;
-using ::testing::Not;
 using Action = durable::LeaseStep::Action;
 using namespace std::chrono_literals;
 

@@ -245,8 +245,9 @@ TEST(LeasePolicy, NeverIsSilent) {
 TEST(LeasePolicy, AutoSendsOnceHttpIsStableAndThenOnlyAFewTimesMore) {
   AppLease lease = after_failback();
   EXPECT_EQ(lease.decide(LeaseFollow::automatic, at(2029)).action, Action::nothing);
-  double now = 2030;
-  for (int i = 0; i < durable::most_makeprimary_tries; ++i, now += 60) {
+  double now = 2030 - 60;
+  for (int i = 0; i < durable::most_makeprimary_tries; ++i) {
+    now += 60;
     const LeaseStep step = lease.decide(LeaseFollow::automatic, at(now));
     ASSERT_EQ(step.action, Action::send_makeprimary) << "try " << i << ": " << step.why;
     EXPECT_EQ(step.endpoint, a);

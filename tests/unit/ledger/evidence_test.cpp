@@ -4,9 +4,9 @@
 
 #include <string>
 
+namespace ledger {
 namespace {
 
-using namespace ledger;
 using namespace std::chrono_literals;
 
 struct Ended {
@@ -187,3 +187,4 @@ TEST(SettlingTime, is_the_peers_unless_configured) {
 }
 
 }  // namespace
+}  // namespace ledger

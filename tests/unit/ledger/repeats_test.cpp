@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
+namespace ledger {
 namespace {
 
-using namespace ledger;
 using config::SameIdElsewhere;
 using config::TaskHub;
 
@@ -131,3 +131,4 @@ TEST(IdInAnotherHub, is_no_matter_if_unknown_in_the_same_hub_or_allowed) {
 }
 
 }  // namespace
+}  // namespace ledger

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+namespace ledger {
 namespace {
 
-using namespace ledger;
 using namespace std::chrono_literals;
 using config::Millis;
 
@@ -621,3 +621,4 @@ TEST(Admission, caps_are_for_starts_that_are_not_yet_in) {
 }
 
 }  // namespace
+}  // namespace ledger

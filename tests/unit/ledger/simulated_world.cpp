@@ -6,7 +6,7 @@
 namespace simulation {
 namespace {
 
-using namespace ledger;
+using namespace ledger;  // NOLINT(google-build-using-namespace): it lives in its rule
 using config::Millis;
 using config::Peer;
 
@@ -266,7 +266,7 @@ void World::deliver(const WirePtr& wire) {
       app.peer == Peer::gateway && chance(10) ? roll(0, gateway_work) : roll(1, direct_work);
   if (app.frozen) {
     say(wire->entry, "lies in the socket of " + name(wire->app));
-    app.socket.push_back([this, wire] { execute(wire, roll(1, second)); });
+    app.socket.emplace_back([this, wire] { execute(wire, roll(1, second)); });
     return;
   }
   execute(wire, work);
@@ -280,7 +280,7 @@ void World::finish_work(const WirePtr& wire) {
   App& app = apps_[wire->app];
   if (app.life != wire->app_life || app.crashed) return;
   if (app.frozen) {
-    app.socket.push_back([this, wire] { finish_work(wire); });
+    app.socket.emplace_back([this, wire] { finish_work(wire); });
     return;
   }
   AttemptReport report;
@@ -372,7 +372,7 @@ void World::perform(std::uint64_t entry, const Effects& effects, std::size_t fro
       const auto token = ++entries_[entry].wake;
       const Time when = std::chrono::duration_cast<Millis>(wake->at - steady(0)).count();
       at(when, [this, entry, token, epoch] {
-        if (epoch == epoch_ && entries_.count(entry) != 0 && entries_[entry].wake == token)
+        if (epoch == epoch_ && entries_.contains(entry) && entries_[entry].wake == token)
           event(entry, TimeCame{});
       });
     }

@@ -31,7 +31,6 @@ using ledger::StoreError;
 using ledger::Writer;
 using ledger::WriterGuest;
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 using namespace std::chrono_literals;
 
 // What happened, from the writer thread; a test waits for it.
@@ -286,8 +285,15 @@ class TestGuest : public WriterGuest {
   void opened(Store&) override { log_.add("guest opened"); }
   void turn(Store* store, GuestWrites& writes) override {
     EXPECT_FALSE(unanswered_) << "a turn before the answer to the one before";
+    {
+      const std::lock_guard lock{mutex_};
+      take(writes);
+    }
+    unanswered_ = !writes.empty();
+    // Last: what a test asks for when it has seen this turn is for the next one.
     log_.add(store == nullptr ? "turn without disk" : "turn");
-    const std::lock_guard lock{mutex_};
+  }
+  void take(GuestWrites& writes) {
     due_.reset();
     if (std::exchange(due_soon_, false)) due_ = std::chrono::steady_clock::now() + 5ms;
     for (GuestWrites& asked : asked_) {
@@ -296,7 +302,6 @@ class TestGuest : public WriterGuest {
       writes.sync = writes.sync || asked.sync;
     }
     asked_.clear();
-    unanswered_ = !writes.empty();
   }
   void written(bool ok, const std::string& why, std::chrono::nanoseconds) override {
     EXPECT_TRUE(unanswered_);
