@@ -218,8 +218,9 @@ void Machine::wait_for_endpoint() {
     return settle(Settlement::waited_out);
   }
   if (now_.steady < deadline) wake(deadline);
-  if (!entry_.watch.retry_at)
-    entry_.watch.retry_at = now_.steady + std::max(retry_gap(), age() / waits_at);
+  // Others may wait behind a queued one.
+  const Millis patience = entry_.told == Told::queued ? Millis{0} : age() / waits_at;
+  if (!entry_.watch.retry_at) entry_.watch.retry_at = now_.steady + std::max(retry_gap(), patience);
   wake(*entry_.watch.retry_at);
 }
 

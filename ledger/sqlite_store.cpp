@@ -360,7 +360,7 @@ std::vector<StartEntry> SqliteStore::starts_ran_since(std::int64_t since_ms,
         .bind(tag_)
         .bind(static_cast<std::int64_t>(most));
     std::vector<StartEntry> entries;
-    while (auto entry = reader.next(places, StartReader::Bodies::all))
+    while (auto entry = reader.next(places, StartReader::Bodies::of_open_ones))
       entries.push_back(std::move(*entry));
     return entries;
   });

@@ -23,7 +23,7 @@ std::string hex(std::uint64_t high, std::uint64_t low) {
   return text;
 }
 
-// The scope is a hash already, so that a plain one does; every proxy finds the same id.
+// The scope is a hash already, so that a plain one does; proxies that share the file find the same.
 std::string derived_id(const std::string& key_scope) {
   return hex(config::hash_text(1, 2, key_scope), config::hash_text(3, 4, key_scope));
 }
@@ -58,7 +58,7 @@ void StartDriver::arrive(StartRequest request, std::shared_ptr<StartClient> clie
 
 void StartDriver::admit(StartRequest request, std::shared_ptr<StartClient> client, HubSays says) {
   if (repeats(request, client)) return;
-  const Load load{book_.open().size() + arrivals_asking_,
+  const Load load{book_.open().size() - book_.beyond_help().size() + arrivals_asking_,
                   kept_.count.load(std::memory_order_relaxed), store_ != nullptr && !full_};
   if (const auto why = admission(load, policy().ledger)) {
     ++counts_.turned_away;
@@ -87,6 +87,13 @@ bool StartDriver::repeats(const StartRequest& request, const std::shared_ptr<Sta
     case Repeat::fresh:
       return false;
     case Repeat::join:
+      // Nobody shares the start of a stranger's id: the app has not let it in.
+      if ((by_key == nullptr || !is_open(*by_key)) && !request.may_use_keys &&
+          request.credential != by_id->credential) {
+        answer.what = StartAnswer::What::id_in_use;
+        answer.id = request.id;
+        break;
+      }
       join(by_key != nullptr && is_open(*by_key) ? *by_key : *by_id, client);
       return true;
     case Repeat::stored_answer:

@@ -68,6 +68,7 @@ void StartBook::remove(StartRecord& record) {
   shown_count_.store(shown_.size(), std::memory_order_relaxed);
   open_.erase(number);
   queue_.erase(number);
+  beyond_help_.erase(number);
   if (record.counted) --counts_[at(*record.counted)];
   if (record.counted_listed) --listed_;
   if (record.place_among_settled) settled_.erase(*record.place_among_settled);
@@ -88,12 +89,15 @@ void StartBook::update(StartRecord& record) {
     ++counts_[at(state)];
     record.counted = state;
   }
-  const bool in_queue =
-      entry.told == Told::queued && (state == StartState::queued || state == StartState::in_flight);
-  if (in_queue)
-    queue_.insert(entry.number);
-  else
-    queue_.erase(entry.number);
+  const auto keep_in = [&entry](std::set<std::uint64_t>& set, bool wanted) {
+    if (wanted)
+      set.insert(entry.number);
+    else
+      set.erase(entry.number);
+  };
+  const bool sendable = state == StartState::queued || state == StartState::in_flight;
+  keep_in(queue_, waits_in_line(entry) && sendable);
+  keep_in(beyond_help_, state == StartState::unknown && entry.listed == Listed::not_repeatable);
   const bool listed = entry.listed != Listed::no;
   if (listed && !record.counted_listed) ++listed_;
   if (!listed && record.counted_listed) --listed_;

@@ -27,6 +27,11 @@ namespace ledger {
 // queued: in doubt about nothing and on its way nowhere.
 enum class StartState : std::uint8_t { queued, in_flight, unknown, settled };
 StartState state_of(const StartEntry&);
+// Told "queued", and its turn is still to come. A listed one waits for an operator, and nobody
+// behind it.
+inline bool waits_in_line(const StartEntry& entry) {
+  return entry.told == Told::queued && entry.listed == Listed::no;
+}
 std::string_view state_word(const StartEntry&);
 
 struct StartRecord {
@@ -55,6 +60,7 @@ struct StartRecord {
   std::vector<Event> deferred;
   bool dirty = false;  // memory and disk differ
   bool on_disk = false;
+  bool maybe_on_disk = false;  // a commit whose sync failed may have been written all the same
   bool drop_body = false;
 
   std::optional<StartAgenda::Id> wake, forget_at;
@@ -70,7 +76,7 @@ struct StartRecord {
 
 class StartBook {
  public:
-  static constexpr std::size_t most_settled = 100'000;
+  static constexpr std::size_t most_settled = 100'000, most_beyond_help = 10'000;
 
   StartRecord& add(StartEntry&&);
   void remove(StartRecord&);
@@ -86,6 +92,8 @@ class StartBook {
   const std::map<std::uint64_t, StartRecord*>& open() const { return open_; }
   // Told "queued" and not sent with success yet, nothing of it in doubt: they go out in this order.
   const std::set<std::uint64_t>& queue() const { return queue_; }
+  // Open, in doubt, and nothing can ever tell: as-is starts, and those no key of ours can ask for.
+  const std::set<std::uint64_t>& beyond_help() const { return beyond_help_; }
   const std::map<std::uint64_t, StartRecord*>& shown() const { return shown_; }
   std::vector<StartRecord*> all() const;                                // by number
   const std::list<std::uint64_t>& settled() const { return settled_; }  // in that order
@@ -102,7 +110,7 @@ class StartBook {
   std::map<std::uint64_t, StartRecord*> open_, shown_;
   std::unordered_map<std::string, StartRecord*> by_id_, by_key_;
   std::list<std::uint64_t> settled_;
-  std::set<std::uint64_t> queue_;
+  std::set<std::uint64_t> queue_, beyond_help_;
   std::array<std::size_t, 4> counts_{};
   std::size_t listed_ = 0;
   StartIds ids_;

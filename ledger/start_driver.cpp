@@ -215,6 +215,11 @@ void StartDriver::make_room() {
     if (!old || record.committing || !record.waiters.empty()) break;
     event(record, ForgetAsked{});
   }
+  for (int i = 0; i < 100 && book_.beyond_help().size() > StartBook::most_beyond_help; ++i) {
+    StartRecord& record = *book_.find(*book_.beyond_help().begin());
+    if (record.committing || !record.waiters.empty()) break;
+    event(record, ForgetAsked{});
+  }
 }
 
 // --- Events ---
@@ -313,8 +318,10 @@ bool StartDriver::has_to_wait(const StartRecord& record, const Event& what) {
   if (record.counted != StartState::queued || record.entry.told == Told::nothing) return false;
   const auto place = next_place();
   if (!place) return false;
-  if (record.entry.told != Told::queued) return !has_room(*place);
-  return *book_.queue().begin() != record.entry.number || lanes_[*place].sends_promised != 0;
+  if (!waits_in_line(record.entry)) return !has_room(*place);
+  const std::set<std::uint64_t>& queue = book_.queue();
+  const bool first = queue.empty() || *queue.begin() == record.entry.number;
+  return !first || lanes_[*place].sends_promised != 0;
 }
 
 std::optional<Place> StartDriver::next_place() const {
@@ -340,7 +347,7 @@ void StartDriver::pump() {
 }
 
 void StartDriver::hold(const StartRecord& record) {
-  (record.entry.told == Told::queued ? held_queue_ : held_).insert(record.entry.number);
+  (waits_in_line(record.entry) ? held_queue_ : held_).insert(record.entry.number);
 }
 
 std::optional<std::uint64_t> StartDriver::take_held() {

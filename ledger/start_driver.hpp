@@ -86,7 +86,7 @@ class StartDriver : public WriterGuest {
     std::size_t looks_out = 0, sends_out = 0;
     std::size_t sends_promised = 0;  // being committed, waiting or out
     std::deque<Look> looks;
-    std::map<std::uint64_t, std::size_t> sends;  // number: attempt
+    std::set<std::pair<std::uint64_t, std::size_t>> sends;  // number, attempt
   };
   // Starts of one id that wait for what another region's hub says.
   struct Asking {

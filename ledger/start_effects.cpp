@@ -290,7 +290,7 @@ void StartDriver::forget_record(StartRecord& record, bool on_disk_too) {
   agenda_.cancel(record.look_until);
   agenda_.cancel(record.terminate_until);
   agenda_.cancel(record.askers_until);
-  if (on_disk_too && record.on_disk) {
+  if (on_disk_too && (record.on_disk || record.maybe_on_disk)) {
     removals_.push_back(record.entry.number);
     if (!write_by_) write_by_ = now_.steady + config::Millis{50};
   }

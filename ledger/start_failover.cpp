@@ -126,7 +126,7 @@ void StartDriver::lost(StartEntry&& entry) {
   if (record->entry.settlement != Settlement::ran || record->entry.listed == Listed::lost) return;
   if (record->entry.body == nullptr)
     with_store([&](Store& store) { record->entry.body = store.body_of(record->entry.number); });
-  if (record->entry.body == nullptr) record->entry.body_kept = false;
+  if (store_ != nullptr && record->entry.body == nullptr) record->entry.body_kept = false;
   record->entry.listed = Listed::lost;
   ++counts_.lost;
   alert(record->entry, AlertKind::lost);

@@ -99,6 +99,10 @@ OperatorResult StartDriver::resubmit(const std::string& id, const std::string& w
   StartEntry& entry = record->entry;
   if (entry.body == nullptr && entry.body_kept)
     with_store([&](Store& store) { entry.body = store.body_of(entry.number); });
+  if (entry.body == nullptr && entry.body_kept && store_ == nullptr) {
+    result.message = "its input cannot be read now: the ledger's disk refuses. Try again.";
+    return result;
+  }
   if (entry.body == nullptr) entry.body_kept = false;
   if (const std::string why = why_not_again(entry); !why.empty()) {
     result.message = "it cannot be started again: " + why + ".";

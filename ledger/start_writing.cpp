@@ -57,6 +57,8 @@ void StartDriver::hand_over(StartRecord& record, GuestWrites& writes) {
   record.dirty = false;
   if (record.committing) ++group_commits_;
   group_.push_back(record.entry.number);
+  if (record.maybe_on_disk && !record.on_disk)
+    writes.starts.push_back(StartWrite{record.entry.number, nullptr, false, false});
   writes.starts.push_back(
       StartWrite{record.entry.number, &record.entry, !record.on_disk, record.drop_body});
 }
@@ -85,8 +87,9 @@ void StartDriver::after_write(StartRecord& record, bool ok) {
   if (ok) {
     record.on_disk = true;
     record.drop_body = false;
-  } else if (!std::exchange(record.dirty, true)) {
-    dirty_.push_back(record.entry.number);
+  } else {
+    record.maybe_on_disk = true;
+    if (!std::exchange(record.dirty, true)) dirty_.push_back(record.entry.number);
   }
   if (record.committing) {
     Effects held = std::exchange(record.held, {});

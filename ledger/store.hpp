@@ -115,7 +115,7 @@ class Store {
   virtual std::optional<StartEntry> find_start_by_key(std::string_view scope,
                                                       NameTable& places) = 0;
   // Settled as ran at `since` or later (geo-replicated hubs), oldest first, at most `most` behind
-  // `after_number`, bodies included while they are kept; none of another living process.
+  // `after_number`, without bodies (see body_of); none of another living process.
   virtual std::vector<StartEntry> starts_ran_since(std::int64_t since_ms,
                                                    std::uint64_t after_number, std::size_t most,
                                                    NameTable& places) = 0;

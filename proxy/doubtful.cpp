@@ -6,6 +6,7 @@
 
 #include "health/evidence.hpp"
 #include "proxy/chunked.hpp"
+#include "proxy/exchange.hpp"
 #include "proxy/framing.hpp"
 #include "proxy/worker.hpp"
 
@@ -68,11 +69,12 @@ std::shared_ptr<const ledger::StoredAnswer> stored_answer(const ResponseHead& he
 
 DoubtfulConnection::DoubtfulConnection(Worker& worker, std::shared_ptr<StartTicket> ticket,
                                        UpstreamConnection* upstream, std::size_t attempt,
-                                       std::string_view begun, std::uint32_t deadline)
+                                       bool own_key, std::string_view begun, std::uint32_t deadline)
     : worker_{worker},
       ticket_{std::move(ticket)},
       upstream_{upstream},
       attempt_{attempt},
+      own_key_{own_key},
       deadline_{deadline},
       text_{begun} {
   ticket_->kept_.push_back(this);
@@ -142,6 +144,7 @@ bool DoubtfulConnection::judge(bool ended) {
     const Field* type = find_field(head.fields, FieldName::content_type);
     report.proves_not_run =
         whole && health::proves_not_run(head.status, type ? type->value : "", body);
+    report.our_key = own_key_ && our_key_was_refused(head, framing);
     report.says_exists = ledger::says_already_exists(head.status, body);
     // A success says itself what it means; its URLs and keys are nobody's business here.
     end(report, whole && !success ? stored_answer(head, body) : nullptr);

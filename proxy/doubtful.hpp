@@ -26,8 +26,8 @@ class DoubtfulConnection final : public transport::ReadinessTarget {
  public:
   // `begun`: what has come of the answer so far.
   DoubtfulConnection(Worker& worker, std::shared_ptr<StartTicket> ticket,
-                     UpstreamConnection* upstream, std::size_t attempt, std::string_view begun,
-                     std::uint32_t deadline);
+                     UpstreamConnection* upstream, std::size_t attempt, bool own_key,
+                     std::string_view begun, std::uint32_t deadline);
   ~DoubtfulConnection();
   DoubtfulConnection(const DoubtfulConnection&) = delete;
   DoubtfulConnection& operator=(const DoubtfulConnection&) = delete;
@@ -52,6 +52,7 @@ class DoubtfulConnection final : public transport::ReadinessTarget {
   std::shared_ptr<StartTicket> ticket_;
   UpstreamConnection* upstream_;
   std::size_t attempt_;
+  bool own_key_;  // it was sent with the endpoint's key that we have
   std::uint32_t deadline_;
   std::string text_;  // of the answer
 };

@@ -34,6 +34,9 @@
 
 namespace proxy {
 
+// Whether an answer says that the host does not take the key that came with the request.
+bool our_key_was_refused(const ResponseHead& head, const ResponseFraming& framing);
+
 class Exchange {
  public:
   struct Input {  // bytes received and not yet given to a request

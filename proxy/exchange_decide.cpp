@@ -145,7 +145,7 @@ void Exchange::start_attempt() {
   progress_ = worker_.tick();
   client_.clear(ClientConnection::upstream_read);
   client_.clear(ClientConnection::upstream_write);
-  client_.clear(ClientConnection::kick);
+  if (!start_) client_.clear(ClientConnection::kick);  // the ledger's word must not be lost
   if (!fresh_only_) upstream_ = worker_.pool.take(**endpoint_, method_class_ != MethodClass::safe);
   if (!upstream_) {
     stage_ = Stage::connecting;

@@ -22,6 +22,8 @@ iovec piece(std::string_view text) {
   return {const_cast<char*>(text.data()), text.size()};
 }
 
+}  // namespace
+
 // The Functions host refuses a key with an empty 401; an app's own says how to sign in, or more.
 bool our_key_was_refused(const ResponseHead& head, const ResponseFraming& framing) {
   const Field* length = find_field(head.fields, FieldName::content_length);
@@ -30,8 +32,6 @@ bool our_key_was_refused(const ResponseHead& head, const ResponseFraming& framin
     if (equal_ignoring_case(field.name, "www-authenticate")) return false;
   return empty;
 }
-
-}  // namespace
 
 void Exchange::pump_response() {
   if (!flush_client() || !download_.empty()) return;

@@ -136,6 +136,9 @@ std::string Exchange::key_scope() {
     const Credential given = credential();
     std::string text = std::to_string(credential_of(given.text));
     text += '\n';
+    for (const Field& each : worker_.request_head.fields)  // who signs in without a functions key
+      if (equal_ignoring_case(each.name, "authorization")) text += each.value;
+    text += '\n';
     text += method_;
     text += '\n';
     text += path_alone();
@@ -205,8 +208,17 @@ transport::Task<> Exchange::await_ledger() {
 
 void Exchange::take_ledger_word() {
   if (start_->ran) return;
-  if (const auto send = start_->ticket->take_send()) return send_start(*send);
-  if (start_->ticket->answered()) answer_start(*start_->ticket->answered());
+  const auto send = start_->ticket->take_send();
+  if (!start_->ticket->answered()) {
+    if (send) send_start(*send);
+    return;
+  }
+  if (send) {  // both came before this request had its turn
+    AttemptReport unsent;
+    unsent.ending = AttemptEnding::nothing_sent;
+    start_->ticket->report(send->attempt, unsent, replayable_);
+  }
+  answer_start(*start_->ticket->answered());
 }
 
 // An attempt --------------------------------------------------------------------------------------
@@ -248,6 +260,8 @@ void Exchange::report_start(const AttemptReport& report,
                             std::shared_ptr<const ledger::StoredAnswer> answer) {
   start_->under_way = false;
   stage_ = Stage::starting;
+  const std::uint32_t soonest = worker_.deadline_in(ledger_patience);
+  if (static_cast<std::int32_t>(start_deadline_ - soonest) < 0) start_deadline_ = soonest;
   start_->ticket->report(start_->attempt, report, replayable_, std::move(answer));
 }
 
@@ -263,6 +277,7 @@ void Exchange::start_kicked() {
 }
 
 void Exchange::start_attempt_failed(AttemptFailureKind kind, std::string_view cause) {
+  if (answer_started_) return answer_cut(cause);
   if (start_->ran) {  // the answer broke off, but what it said counts
     end_attempt(false);
     if (start_->via == config::StartVia::built_in) return answer_accepted("");
@@ -324,7 +339,8 @@ void Exchange::leave_live_attempt() {
              !start_->ticket->closed(start_->attempt) && ledger()->keep_connection()) {
     std::string_view begun;
     if (answer_ == Answer::head) begun = {answer_head_.data(), answer_head_size_};
-    return start_->ticket->keep(connection, start_->attempt, begun, first_byte_deadline_);
+    return start_->ticket->keep(connection, start_->attempt, injected_, begun,
+                                first_byte_deadline_);
   }
   upload_.clear();
   connection->counters().in_flight.drop();

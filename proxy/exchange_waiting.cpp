@@ -110,6 +110,8 @@ void Exchange::on_waiting(const WaitingReply& reply) {
       return answer_ourselves(202, "application/json", lines, waiting_status(reply));
     case What::failed:
     case What::terminated:
+      if (classified_.route != Route::get_instance)  // as the app says it of a finished instance
+        return answer_ourselves(410, {}, "X-Understudy-Outcome: not_run\r\n", {});
       lines = "X-Understudy-Outcome: not_run\r\n";
       return answer_ourselves(200, "application/json", lines, waiting_status(reply));
     case What::taken:

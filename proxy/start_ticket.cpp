@@ -55,9 +55,10 @@ void StartTicket::leave() {
   number_ != 0 ? ledger.client_left(number_, this) : ledger.client_left_early(shared_from_this());
 }
 
-void StartTicket::keep(UpstreamConnection* connection, std::size_t attempt, std::string_view begun,
-                       std::uint32_t deadline) {
-  new DoubtfulConnection{worker_, shared_from_this(), connection, attempt, begun, deadline};
+void StartTicket::keep(UpstreamConnection* connection, std::size_t attempt, bool own_key,
+                       std::string_view begun, std::uint32_t deadline) {
+  new DoubtfulConnection{worker_, shared_from_this(), connection, attempt, own_key, begun,
+                         deadline};
 }
 
 void StartTicket::report(std::size_t attempt, const AttemptReport& report, bool resendable,

@@ -40,8 +40,8 @@ class StartTicket final : public ledger::StartClient,
     return std::find(closed_.begin(), closed_.end(), attempt) != closed_.end();
   }
   // Waits for the late answer of this attempt and reports it; takes the connection.
-  void keep(UpstreamConnection* connection, std::size_t attempt, std::string_view begun,
-            std::uint32_t deadline);
+  void keep(UpstreamConnection* connection, std::size_t attempt, bool own_key,
+            std::string_view begun, std::uint32_t deadline);
   void report(std::size_t attempt, const ledger::AttemptReport&, bool resendable,
               std::shared_ptr<const ledger::StoredAnswer> answer = {}) const;
 

@@ -293,6 +293,35 @@ TEST_F(StartLedgerTest, QueuedStartsGoOutInOrderOneAfterTheOther) {
   EXPECT_TRUE(comes_true([&] { return rows() == 0; }));
 }
 
+TEST_F(StartLedgerTest, AStrangerSharesNobodysStart) {
+  open();
+  StartRequest own = request("order-1", "one");
+  own.credential = 7;
+  const auto first = arrives(own);
+  const LiveSend send = first->sent();
+  StartRequest strange = request("order-1", "one");
+  strange.may_use_keys = false;
+  EXPECT_EQ(arrives(strange)->answered().what, What::id_in_use);
+  strange.credential = 7;  // the same key of the app
+  const auto same = arrives(strange);
+  answers(send, 202);
+  EXPECT_EQ(same->answered().what, What::accepted);
+}
+
+TEST_F(StartLedgerTest, StartsThatNobodyCanResolveLeaveRoomForOthers) {
+  settings.durable.ledger.max_waiting = 3;
+  open();
+  for (int i = 0; i < 10; ++i) {
+    StartRequest start = request();
+    start.via = config::StartVia::as_is;
+    const auto client = arrives(start);
+    answers(client->sent(), 500);
+    EXPECT_EQ(client->answered().what, What::unknown) << i;
+  }
+  EXPECT_EQ(list(StartList::unknown).size(), 10U);
+  arrives(request("order-1"))->sent();
+}
+
 TEST_F(StartLedgerTest, CapsTurnNewStartsAwayButNotRepeats) {
   settings.durable.ledger.max_waiting = 2;
   settings.durable.ledger.max_doubtful = 1;
