@@ -144,6 +144,7 @@ void StartDriver::take_over() {
     store.take_over_starts(directory_.places(),
                            [&entries](StartEntry&& entry) { entries.push_back(std::move(entry)); });
   });
+  if (store_ == nullptr) return;
   for (StartEntry& entry : entries) {
     if (book_.find(entry.number) != nullptr) continue;
     ++counts_.taken_over;
@@ -163,6 +164,7 @@ void StartDriver::take_over() {
     if (!std::exchange(nowhere_, false)) continue;
     if (const StartRecord* queued = book_.find(number)) hold(*queued);
   }
+  knows_the_past_.store(true, std::memory_order_relaxed);
 }
 
 void StartDriver::watch_from_now(StartEntry& entry) const {

@@ -73,6 +73,7 @@ class StartDriver : public WriterGuest {
 
   // Any thread.
   const StartBook& book() const { return book_; }
+  bool knows_the_past() const { return knows_the_past_.load(std::memory_order_relaxed); }
   StartLedgerStatus status() const;
   void wait_until_stopped();
   void wait_until_loaded(config::Millis most);
@@ -232,6 +233,7 @@ class StartDriver : public WriterGuest {
   bool disk_alarm_ = false;
   bool full_ = false;
 
+  std::atomic<bool> knows_the_past_{false};
   bool stopping_ = false;
   StartLedgerStatus counts_;  // the thread's own; the copy is for others
 

@@ -114,6 +114,10 @@ void StartLedger::kept_connection_ended() {
   impl_->kept.count.fetch_sub(1);
 }
 
+bool StartLedger::knows_the_past() const {
+  return impl_->driver.knows_the_past();
+}
+
 bool StartLedger::may_hold(std::string_view id) const {
   return impl_->driver.book().ids().contains(id);
 }

@@ -229,6 +229,9 @@ class StartLedger {
   void kept_connection_ended();
 
   bool may_hold(std::string_view id) const;  // cheap; false: no need to ask
+  // False while the disk has kept from us what earlier processes left open: until then a hub's 404
+  // does not say that an instance was never accepted.
+  bool knows_the_past() const;
   // `only_for`: nothing is shown or done unless it is the credential that brought the start.
   void ask(WaitingAction, std::string id, std::optional<std::uint64_t> only_for,
            std::function<void(WaitingReply)> done);

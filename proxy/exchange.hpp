@@ -195,6 +195,8 @@ class Exchange {
   bool ask_ledger();
   void on_waiting(const ledger::WaitingReply& reply);
   bool sees_all_starts() const;
+  bool past_is_unknown() const;
+  void answer_past_unknown();
   void list_with_waiting();
   void on_waiting_list(const std::vector<ledger::WaitingReply>& waiting);
   std::string waiting_status(const ledger::WaitingReply& reply) const;

@@ -191,6 +191,7 @@ void Exchange::on_found(const desk::Found& found, const desk::DeskPicture& pictu
     return refuse(ProblemKind::away, "the instance lives at an endpoint that is not configured",
                   Refusal::away);
   }
+  if (found.outcome == Where::absent_everywhere && past_is_unknown()) return answer_past_unknown();
   // Without a known layout the look-up followed a 404, and that is the answer.
   if (!regional) return answer_ourselves(404, {}, {}, {});
   switch (found.outcome) {

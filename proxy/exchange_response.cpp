@@ -180,6 +180,10 @@ void Exchange::on_final_head(char* body, std::size_t size) {
                           "the endpoint refused the key that this proxy has for it");
   }
   if (status_ == 404 && look_elsewhere()) return;
+  if (past_is_unknown() && hub_says_absent()) {
+    end_attempt(false);
+    return answer_past_unknown();
+  }
   if (status_ == 404 && call_ && call_->fixed && html()) {  // the platform's page: no app there
     end_attempt(false);
     return answer_away();

@@ -69,6 +69,19 @@ bool Exchange::sees_all_starts() const {
   return admission_ != Admission::stranger || std::all_of(upstreams.begin(), upstreams.end(), open);
 }
 
+// An accepted start may be in a ledger that cannot be read: a 404 would be false.
+bool Exchange::past_is_unknown() const {
+  return classified_.kind == durable::RequestKind::instance && classified_.entity_name.empty() &&
+         ledger() && !ledger()->knows_the_past();
+}
+
+void Exchange::answer_past_unknown() {
+  refuse(ProblemKind::ledger_unavailable,
+         "no hub knows this instance, and what was accepted before cannot be read now: the "
+         "ledger's disk refuses",
+         Refusal::ledger);
+}
+
 std::string Exchange::waiting_status(const WaitingReply& reply) const {
   durable::LastKnownStatus status;
   status.name = reply.function;

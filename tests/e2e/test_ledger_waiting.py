@@ -600,6 +600,23 @@ class Restarts(WaitTest):
             self.proxy_ = self.proxy(self.folder / "understudy.json")
             self.assert_shown_as(self.follow(said), "Pending")
 
+    def test_no_poll_gets_a_false_404_while_the_file_of_before_cannot_be_read(self):
+        self.begin(answer_after="300ms", settle_after="30s")
+        gate, said = self.frozen()
+        self.proxy_.kill()
+        folder = self.ledger_path.parent
+        folder.rename(folder.with_name("away"))
+        folder.write_text("a file where the folder should be; as root no mode would do")
+        self.begin(settle_after="30s")
+        self.assertEqual(kind(self.follow(said)), (503, "ledger_unavailable"))
+        self.assertEqual(kind(self.poll("never-heard-of")), (503, "ledger_unavailable"))
+        folder.unlink()
+        folder.with_name("away").rename(folder)
+        wait_until(lambda: self.follow(said).status == 202, what="the start that the file knows")
+        self.assert_shown_as(self.follow(said), "Pending")
+        self.assertEqual(self.poll("never-heard-of").status, 404)
+        gate.open()
+
     def test_what_is_still_frozen_after_a_crash_is_pending_for_its_client(self):
         self.begin(answer_after="300ms", settle_after="30s")
         gate, said = self.frozen()
