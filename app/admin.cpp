@@ -9,6 +9,7 @@
 #include "app/metrics.hpp"
 #include "app/status_json.hpp"
 #include "config/units.hpp"
+#include "transport/link_text.hpp"
 
 namespace app {
 namespace {
@@ -103,12 +104,14 @@ ServerResponse page() {
 }
 
 ServerResponse not_found() {
-  return problem(404, "Not Found",
-                 "this listener has /, /healthz, /readyz, /metrics, /api/status, /api/events, "
-                 "/api/instances?list=, and POST "
-                 "/api/endpoints/NAME/{enable,disable,drain,undrain,makeprimary}, /api/hold, "
-                 "/api/release, /api/failback, /api/reload, /api/instances/{resubmit,forget}?id=, "
-                 "/api/storage/failed-over?last_sync_time=");
+  return problem(
+      404, "Not Found",
+      "this listener has /, /healthz, /readyz, /metrics, /api/status, /api/events, /api/config, "
+      "/api/instances?list=, and POST "
+      "/api/endpoints/NAME/{enable,disable,drain,undrain,makeprimary}, /api/hold, "
+      "/api/release, /api/failback, /api/reload, /api/instances/{resubmit,forget}?id=, "
+      "/api/storage/failed-over?last_sync_time=, /api/faults?endpoint=&for=&mode=, "
+      "/api/faults/heal?endpoint=");
 }
 
 std::optional<Action> action_named(std::string_view name) {
@@ -206,6 +209,7 @@ void AdminApi::answer_get(std::string_view path, std::string_view query, const R
   if (path == "/api/status") return reply(json_response(200, status_json(actions_.picture())));
   if (path == "/api/events")
     return reply(json_response(200, {{"events", events_json(actions_.events())}}));
+  if (path == "/api/config") return reply({200, "application/json", actions_.effective_config()});
   if (path == "/api/instances") return list_instances(query, reply);
   if (path == "/") return reply(page());
   reply(not_found());
@@ -258,6 +262,8 @@ void AdminApi::answer_post(std::string_view path, std::string_view query,
     if (!action || !concerns_an_endpoint(*action)) return reply(not_found());
     return act(*action, percent_decoded(path.substr(0, slash)), std::nullopt, reply);
   }
+  if (path == "/api/faults" || path == "/api/faults/heal")
+    return inject_fault(path.ends_with("/heal"), query, reply);
   if (path == "/api/instances/resubmit")
     return act_on_instances(InstanceCommand::Kind::resubmit, query, reply);
   if (path == "/api/instances/forget")
@@ -276,6 +282,20 @@ void AdminApi::answer_post(std::string_view path, std::string_view query,
     hold_for = value;
   }
   act(*action, "", hold_for, reply);
+}
+
+void AdminApi::inject_fault(bool heal, std::string_view query, const Reply& reply) const {
+  FaultCommand command;
+  command.endpoint = percent_decoded(query_value(query, "endpoint"));
+  command.heal = heal;
+  if (command.endpoint.empty()) return reply(bad_request("endpoint: name one"));
+  if (!heal) {
+    if (const auto wrong = config::parse_duration(query_value(query, "for"), command.lasts))
+      return reply(bad_request("for: " + wrong->rule + "; " + wrong->hint));
+    if (const std::string wrong = transport::parse_link_fault(query, command.fault); !wrong.empty())
+      return reply(bad_request(wrong));
+  }
+  reply(response_of("fault", actions_.inject_fault(command)));
 }
 
 void AdminApi::act(Action action, const std::string& endpoint,

@@ -17,6 +17,7 @@
 #include "app/picture.hpp"
 #include "config/config.hpp"
 #include "transport/http_server.hpp"
+#include "transport/link.hpp"
 
 namespace app {
 
@@ -42,9 +43,19 @@ struct InstanceCommand {
 };
 std::string_view to_string(InstanceCommand::Kind);  // as the command line says it, both words
 
+// A fault for the upstream leg of an endpoint, or its end.
+struct FaultCommand {
+  std::string endpoint;
+  bool heal = false;
+  transport::LinkFault fault;
+  config::Millis lasts{0};
+};
+
 struct AdminActions {
   std::function<Picture()> picture;
   std::function<std::vector<Event>()> events;
+  std::function<std::string()> effective_config;  // explain's JSON
+  std::function<ActionResult(const FaultCommand&)> inject_fault;
   // `endpoint` is set for the actions up to makeprimary, `hold_for` only for a hold that ends by
   // itself. `done` is called once, within the call except for makeprimary.
   std::function<void(Action, const std::string& endpoint, std::optional<config::Millis> hold_for,
@@ -70,6 +81,7 @@ class AdminApi {
  private:
   void answer_get(std::string_view path, std::string_view query, const Reply& reply) const;
   void list_instances(std::string_view query, const Reply& reply) const;
+  void inject_fault(bool heal, std::string_view query, const Reply& reply) const;
   void act_on_instances(InstanceCommand::Kind kind, std::string_view query,
                         const Reply& reply) const;
   void answer_post(std::string_view path, std::string_view query, const Reply& reply) const;

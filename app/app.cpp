@@ -56,15 +56,20 @@ App::App(config::Config config, AppOptions options)
       sticky_{config_->stickiness.max_clients, random_seed()},
       snapshots_{empty_snapshot(config_)},
       router_{[this](const routing::RoutingChange& change) { on_change(change); }},
+      fault_legs_{make_fault_legs()},
       board_{io_,
              {[this](const health::HealthTransition& t) { on_transition(t); },
               [this](EndpointId id, const health::ProbeOutcome& o) { on_probe(id, o); },
               [this](EndpointId id, const std::vector<config::SocketAddress>& a) {
                 on_addresses(id, a);
               }},
-             [] {
+             [this] {
                health::BoardOptions board;
                board.seed = random_seed();
+               if (fault_legs_)
+                 board.lead_through = [this](EndpointId id, auto real) {
+                   return fault_legs_->lead(id, std::move(real));
+                 };
                return board;
              }()},
       ledger_settings_{ledger_settings(*config_)},
@@ -100,12 +105,15 @@ void App::open() {
   if (!problem.empty()) throw StartError{problem};
   // The configuration comes first: a worker may ask for it as soon as a listener is open.
   config_hash_ = config_hash(options_.config_text);
+  effective_ = options_.effective;
   apply(std::move(proposal), config_);
   problem = data_plane_.listen(config_->listen);
   if (!problem.empty()) throw StartError{problem};
   const config::Address& address = config_->admin.address;
   AdminActions actions;
   actions.picture = [this] { return picture(); };
+  actions.inject_fault = [this](const FaultCommand& command) { return inject_fault(command); };
+  actions.effective_config = [this] { return effective_; };
   actions.events = [this] { return history_.recent(History::kept_events); };
   actions.act = [this](Action action, const std::string& name, std::optional<config::Millis> time,
                        std::function<void(ActionResult)> done) {
@@ -246,6 +254,7 @@ void App::apply(EndpointRegistry::Proposal proposal, std::shared_ptr<const confi
   for (const auto& upstream : registry_.upstreams())
     upstream->place = directory_.place_of(upstream->config.name);
   proxy::derive(base_);
+  if (fault_legs_) fault_legs_->keep(registry_.ids());
   configuring_ = true;
   router_.configure(*config_, registry_.ids(), now);
   board_.configure(config_, registry_.ids());
@@ -338,6 +347,7 @@ void App::take_records() {
 
 void App::begin_drain() {
   draining_ = true;
+  if (fault_legs_) fault_legs_->heal_all();
   log_.write(history_.lifecycle(
       "drain",
       fmt::format("draining: requests under way have {} to finish; another signal ends at once",

@@ -16,6 +16,7 @@ namespace app {
 struct AppOptions {
   std::string config_path;                       // empty: no file, nothing to reload
   std::string config_text;                       // what `config hash` is made of
+  std::string effective;                         // explain's JSON of it, for /api/config
   std::optional<config::Address> listen, admin;  // override the file, at reload too
   std::size_t workers = 1;
   bool json = false;   // ready line and log as JSON

@@ -10,6 +10,7 @@
 #include "app/running_app.hpp"
 #include "app/state_folder.hpp"
 #include "app/take_picture.hpp"
+#include "config/explain.hpp"
 #include "config/parse.hpp"
 
 namespace app {
@@ -55,8 +56,11 @@ asio::awaitable<transport::ServerResponse> App::serve_admin(transport::ServerReq
 }
 
 Picture App::picture() {
-  return take_picture({*config_, config_hash_, generation_, started_, draining_, router_, board_,
-                       registry_, data_plane_, sticky_, history_, probes_, durable_view()});
+  Picture out =
+      take_picture({*config_, config_hash_, generation_, started_, draining_, router_, board_,
+                    registry_, data_plane_, sticky_, history_, probes_, durable_view()});
+  if (fault_legs_) add_faults(out);
+  return out;
 }
 
 ActionResult App::act(Action action, const std::string& endpoint,
@@ -134,10 +138,12 @@ ActionResult App::reload() {
     result.message = config::to_text(parsed.issues);  // the operator gets them all
     return result;
   }
-  return accept_reload(*std::move(parsed.config), *text);
+  const std::string effective = config::explain_json(*parsed.config, parsed.source);
+  return accept_reload(*std::move(parsed.config), *text, effective);
 }
 
-ActionResult App::accept_reload(config::Config next, const std::string& text) {
+ActionResult App::accept_reload(config::Config next, const std::string& text,
+                                const std::string& effective) {
   apply_options(next, options_);
   std::string problem;
   EndpointRegistry::Proposal proposal = registry_.propose(next, problem);
@@ -145,6 +151,7 @@ ActionResult App::accept_reload(config::Config next, const std::string& text) {
   if (!problem.empty()) return reload_failed(problem);
   std::string message = fmt::format("reloaded {}", options_.config_path);
   if (next.admin.address != config_->admin.address) message += "; admin.address needs a restart";
+  if (next.faults_allow != config_->faults_allow) message += "; faults.allow needs a restart";
   if (next.stickiness.max_clients != config_->stickiness.max_clients)
     message += "; stickiness.max_clients needs a restart";
   if (ledger_settings(next) != ledger_settings_)
@@ -153,6 +160,7 @@ ActionResult App::accept_reload(config::Config next, const std::string& text) {
   if (const std::string trouble = log_.configure(next.log); !trouble.empty())
     message += "; the log stays where it is: " + trouble;
   config_hash_ = config_hash(text);
+  effective_ = effective;
   apply(std::move(proposal), std::make_shared<const config::Config>(std::move(next)));
   log_.write(history_.reload("ok", message, std::chrono::system_clock::now()));
   return {ActionResult::Kind::done, message};

@@ -48,6 +48,7 @@ std::vector<Alert> App::conditions() {
   std::vector<std::string> refusing;
   for (const EndpointId id : registry_.ids())
     if (key_refusals_.risen(id, Clock::now())) refusing.emplace_back(registry_.name_of(id));
+  for (Alert& alert : fault_alerts()) out.push_back(std::move(alert));
   const DurableView durable = durable_view();
   for (Alert& alert : durable_alerts(durable, refusing)) out.push_back(std::move(alert));
   if (!durable.starts) return out;

@@ -2,10 +2,14 @@
 
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <filesystem>
 #include <thread>
 
 #include "app/admin_client.hpp"
@@ -15,6 +19,7 @@
 #include "app/inspect.hpp"
 #include "app/instances_command.hpp"
 #include "app/keys_command.hpp"
+#include "config/explain.hpp"
 #include "config/url.hpp"
 
 namespace app {
@@ -64,6 +69,7 @@ int run_proxy(const Command& command) {
       command.config.empty()
           ? command.primary + ' ' + fmt::format("{}", fmt::join(command.secondaries, " "))
           : config::Environment::read_file(command.config).value_or("");
+  options.effective = config::explain_json(*parsed.config, parsed.source);
   try {
     return run_app(*std::move(parsed.config), std::move(options));
   } catch (const StartError& error) {
@@ -80,9 +86,26 @@ int print_version(const Command& command) {
   return exit_ok;
 }
 
+// The executable beside this one: whoever only runs the proxy need not have it.
+int run_rehearse(const std::vector<std::string>& arguments) {
+  std::error_code error;
+  const std::filesystem::path own = std::filesystem::read_symlink("/proc/self/exe", error);
+  std::string beside = (own.parent_path() / "understudy-rehearse").string();
+  std::vector<char*> words{beside.data()};
+  std::vector<std::string> rest{arguments.begin() + 1, arguments.end()};
+  for (std::string& word : rest) words.push_back(word.data());
+  words.push_back(nullptr);
+  execv(beside.c_str(), words.data());
+  std::fprintf(stderr, "understudy rehearse: %s cannot be run: %s; it belongs beside understudy\n",
+               beside.c_str(), std::strerror(errno));
+  return exit_bad_input;
+}
+
 }  // namespace
 
 int run_command_line(const std::vector<std::string>& arguments) {
+  if (!arguments.empty() && arguments.front() == to_string(Verb::rehearse))
+    return run_rehearse(arguments);
   const Parsed parsed = parse_command_line(arguments);
   std::fputs(parsed.out.c_str(), stdout);
   std::fputs(parsed.err.c_str(), stderr);

@@ -87,6 +87,11 @@ constexpr std::array verbs{
         "Every start that ran after that time is looked up again; those that the hub does not\n"
         "know any more are in `understudy instances listed`, to be resubmitted.\n"
         "Exit code: 0 taken, 1 refused, 2 bad input, 3 nobody could be asked."},
+    VerbText{Verb::rehearse, "rehearse", "Play an outage on this machine and report what it did",
+             "  understudy rehearse list\n"
+             "  understudy rehearse primary-freeze\n"
+             "  understudy rehearse primary-freeze --config understudy.json --report out/\n"
+             "Run by understudy-rehearse, beside this executable: understudy rehearse --help"},
     VerbText{Verb::version, "version", "Print the version", "  understudy version --json"},
 };
 
@@ -284,6 +289,7 @@ void add_options(CLI::App& app, const VerbText& text, Command& command) {
     case Verb::keys:
     case Verb::instances:
     case Verb::storage:
+    case Verb::rehearse:
     case Verb::version:
       break;
   }

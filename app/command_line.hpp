@@ -40,6 +40,7 @@ enum class Verb {
   keys,
   instances,
   storage,
+  rehearse,
   version,
 };
 std::string_view to_string(Verb);

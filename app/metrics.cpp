@@ -136,6 +136,17 @@ void add_routing(Families& out, const Picture& picture) {
                picture.bounds->failback_s);
 }
 
+void add_faults(Families& out, const Picture& picture) {
+  if (!picture.faults) return;
+  out.open(MetricType::Counter, "faults_injected_total",
+           "Faults that rehearsals have injected on the way to an endpoint, by mode.");
+  for (const FaultCount& fault : *picture.faults)
+    out.add(fault.count, {{"endpoint", fault.endpoint}, {"mode", fault.mode}});
+  per_endpoint(out, picture, MetricType::Gauge, "fault_active",
+               "1 while a rehearsal plays a fault on the way to the endpoint.",
+               [](const EndpointPicture& e) { return number(!e.fault.empty()); });
+}
+
 void add_health(Families& out, const Picture& picture) {
   using health::MonitorStatus;
   out.open(MetricType::Gauge, "endpoint_status", "1 for the monitor status that the endpoint has.");
@@ -468,6 +479,7 @@ std::vector<MetricFamily> metric_families(const Picture& picture) {
   add_process(out, picture);
   add_routing(out, picture);
   add_health(out, picture);
+  add_faults(out, picture);
   add_requests(out, picture);
   add_endpoint_traffic(out, picture);
   add_proxy_traffic(out, picture);

@@ -104,6 +104,7 @@ struct EndpointPicture {
   bool never_online = false;
   bool key_refused = false;
   std::string disagreement;  // "" or "probe ok, traffic failing"
+  std::string fault;         // that a rehearsal plays on the way there, in words
   int consecutive_failures = 0;
   int consecutive_passes = 0;
   std::optional<LastProbe> last_probe;
@@ -111,6 +112,11 @@ struct EndpointPicture {
   std::size_t sticky_clients = 0;
   EndpointTraffic traffic;
   ProbeTally probes;
+};
+
+struct FaultCount {
+  std::string endpoint, mode;
+  std::uint64_t count = 0;
 };
 
 struct Bounds {  // computed worst cases, as `explain` prints them
@@ -207,7 +213,8 @@ struct Picture {
   ProxyTraffic traffic;
   Tally tally;
   std::vector<Alert> alerts;
-  std::vector<Event> recent;  // oldest first
+  std::optional<std::vector<FaultCount>> faults;  // injected so far; unset unless they are allowed
+  std::vector<Event> recent;                      // oldest first
 };
 
 // Adds one worker's counters to a sum.

@@ -20,6 +20,7 @@
 #include "app/clock_watch.hpp"
 #include "app/endpoint_registry.hpp"
 #include "app/event_log.hpp"
+#include "app/fault_legs.hpp"
 #include "app/history.hpp"
 #include "app/inbox.hpp"
 #include "app/lease_watch.hpp"
@@ -98,7 +99,13 @@ class App {
   ActionResult unknown_endpoint(const std::string& name) const;
   ActionResult reload();
   ActionResult reload_failed(const std::string& problem);
-  ActionResult accept_reload(config::Config next, const std::string& text);
+  std::optional<FaultLegs> make_fault_legs();
+  ActionResult inject_fault(const FaultCommand& command);
+  void fault_ended(health::EndpointId id);
+  std::vector<Alert> fault_alerts() const;
+  void add_faults(Picture& out) const;
+  ActionResult accept_reload(config::Config next, const std::string& text,
+                             const std::string& effective);
   void list_instances(InstanceList list, std::size_t most,
                       std::function<void(InstancesReport)> done);
   std::string away_reason(ledger::Place place) const;
@@ -123,6 +130,7 @@ class App {
   routing::Router router_;
   EvidenceInbox inbox_;
   Inbox<ledger::StartNews> start_news_;
+  std::optional<FaultLegs> fault_legs_;  // with faults.allow
   health::HealthBoard board_;
   const LedgerSettings ledger_settings_;  // as opened; a reload changes nothing
   ledger::InstanceDirectory directory_;
@@ -142,6 +150,7 @@ class App {
 
   WallTime started_ = std::chrono::system_clock::now();
   std::string config_hash_;
+  std::string effective_;  // configuration, as JSON
   std::map<health::EndpointId, ProbeTally> probes_;
   std::map<health::EndpointId, ProbeMarks> probe_marks_;
   std::map<health::EndpointId, std::uint64_t> refused_starts_;  // replays whose key was refused

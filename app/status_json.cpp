@@ -83,6 +83,7 @@ Json endpoint_json(const EndpointPicture& e) {
           {"neverOnline", e.never_online},
           {"keyRefused", e.key_refused},
           {"disagreement", e.disagreement.empty() ? Json(nullptr) : Json(e.disagreement)},
+          {"fault", e.fault.empty() ? Json(nullptr) : Json(e.fault)},
           {"consecutiveFailures", e.consecutive_failures},
           {"consecutivePasses", e.consecutive_passes},
           {"lastProbe", last_probe_json(e.last_probe)},

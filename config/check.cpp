@@ -144,6 +144,12 @@ void check_stickiness(const Config& config, Findings& findings) {
                   "an endpoint that keeps relapsing gets no longer wait");
 }
 
+void check_faults(const Config& config, Findings& findings) {
+  if (config.faults_allow)
+    findings.warn("faults.allow", "true", "lets an operator break the way to the endpoints",
+                  "leave it out of profiles that are not rehearsed");
+}
+
 void check_durable(const Config& config, Findings& findings) {
   if (config.durable.status_tokens && config.clients.keys.empty() &&
       !findings.refused("clients.keys"))
@@ -225,6 +231,7 @@ void check(const Config& config, const Environment& environment, Findings& findi
   check_stickiness(config, findings);
   check_endpoints(config, environment, findings);
   check_probes(config, findings);
+  check_faults(config, findings);
   check_durable(config, findings);
   check_ledger(config, findings);
 }

@@ -38,6 +38,11 @@ void check_probes(const Config&, Findings&);  // check_probes.cpp; called by `ch
 void check_ledger(const Config&, Findings&);  // check_ledger.cpp
 void check_endpoints(const Config&, const Environment&, Findings&);  // check_endpoints.cpp
 
+// By place, otherwise in the order in which they were found.
+void sort_by_place(std::vector<Issue>&);
+// A screenful is enough: the rest of a hopeless file is counted.
+void shorten(std::vector<Issue>&);
+
 std::string endpoint_path(std::size_t index);  // "endpoints[1]"
 // One TLS file: there, readable, PEM. `path` is the key, `name` the file.
 void check_pem(const std::string& path, const std::string& name, const Environment&, Findings&);

@@ -179,7 +179,7 @@ void top(V& v, Config& config) {
       x.secret("token", token.token);
     });
   });
-  v.later().group("faults", [&](V& w) { w.flag("allow", config.faults_allow); });
+  v.group("faults", [&](V& w) { w.flag("allow", config.faults_allow); });
   v.later().group("dns", [&](V& w) { w.texts("servers", config.dns_servers, parse_server); });
   v.group("log", [&](V& w) {
     w.word("format", config.log.format);

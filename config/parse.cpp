@@ -14,31 +14,6 @@
 namespace config {
 namespace {
 
-// By place, otherwise in the order in which they were found. Not std::stable_sort: the one of
-// libstdc++ 12 calls what C++20 deprecates, and clang says so.
-void sort_by_place(std::vector<Issue>& issues) {
-  std::vector<std::tuple<int, int, std::size_t>> order;
-  for (std::size_t i = 0; i < issues.size(); ++i)
-    order.emplace_back(issues[i].line, issues[i].column, i);
-  std::sort(order.begin(), order.end());
-  std::vector<Issue> sorted;
-  for (const auto& [line, column, index] : order) sorted.push_back(std::move(issues[index]));
-  issues = std::move(sorted);
-}
-
-// A screenful is enough: the rest of a hopeless file is counted.
-void shorten(std::vector<Issue>& issues) {
-  constexpr std::size_t most = 100;
-  if (issues.size() <= most) return;
-  const std::size_t more = issues.size() - most;
-  const Severity severity = has_errors(issues) ? Severity::error : Severity::warning;
-  const Issue last = issues[most];
-  issues.resize(most);
-  issues.push_back({severity, last.file, last.line, last.column, "", "",
-                    "there are " + std::to_string(more) + " more problems from here on",
-                    "mend the first ones and try again"});
-}
-
 void finish(Config config, const Environment& environment, const std::set<std::string>& refused,
             ParseResult& result) {
   resolve_values(config);
@@ -54,6 +29,29 @@ void finish(Config config, const Environment& environment, const std::set<std::s
 }
 
 }  // namespace
+
+// Not std::stable_sort: the one of libstdc++ 12 calls what C++20 deprecates, and clang says so.
+void sort_by_place(std::vector<Issue>& issues) {
+  std::vector<std::tuple<int, int, std::size_t>> order;
+  for (std::size_t i = 0; i < issues.size(); ++i)
+    order.emplace_back(issues[i].line, issues[i].column, i);
+  std::sort(order.begin(), order.end());
+  std::vector<Issue> sorted;
+  for (const auto& [line, column, index] : order) sorted.push_back(std::move(issues[index]));
+  issues = std::move(sorted);
+}
+
+void shorten(std::vector<Issue>& issues) {
+  constexpr std::size_t most = 100;
+  if (issues.size() <= most) return;
+  const std::size_t more = issues.size() - most;
+  const Severity severity = has_errors(issues) ? Severity::error : Severity::warning;
+  const Issue last = issues[most];
+  issues.resize(most);
+  issues.push_back({severity, last.file, last.line, last.column, "", "",
+                    "there are " + std::to_string(more) + " more problems from here on",
+                    "mend the first ones and try again"});
+}
 
 std::optional<std::string> Environment::read_file(const std::string& path) {
   std::ifstream file{path, std::ios::binary};

@@ -149,6 +149,11 @@ void Reader::refuse_at(const std::string& path, const Node& node, std::string fo
                              path, std::move(found), std::move(rule), std::move(hint)});
 }
 
+void Reader::refuse_object(std::string rule, std::string hint) {
+  const std::string path = path_.empty() ? "" : path_.substr(0, path_.size() - 1);
+  refuse_at(path, object_, "", std::move(rule), std::move(hint));
+}
+
 bool Reader::is_object(const std::string& path, const Node& node) {
   if (node.kind == Node::Kind::object) return true;
   refuse_at(path, node, name_of(node.kind), "is not an object", "write { ... }");

@@ -227,19 +227,19 @@ class Reader {
   // After the last key: what is left in the object is unknown.
   void finish();
 
- private:
+  // For shapes that none of the above reads.
   std::string at(const char* key) const { return path_ + key; }
-
   const Node* find(std::string_view key) const;
-
   // The value of a key that is now known; null when it was not written.
   const Node* take(const char* key);
-
-  // What a message may show of a value: secrets never come here.
-  static std::string found_of(const Node& node);
-
+  const Node& object() const { return object_; }
   void refuse_at(const std::string& path, const Node& node, std::string found, std::string rule,
                  std::string hint);
+  void refuse_object(std::string rule, std::string hint);
+
+ private:
+  // What a message may show of a value: secrets never come here.
+  static std::string found_of(const Node& node);
 
   void refuse(const char* key, const Node& node, std::string found, std::string rule,
               std::string hint) {

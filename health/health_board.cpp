@@ -229,8 +229,9 @@ void HealthBoard::Impl::start_probe(const WatchPtr& watch, TimePoint now) {
   watch->probe_started = now;
   watch->suspected =
       judge_traffic(watch->window, endpoint.evidence, endpoint.disagreement, now).confirm;
-  std::vector<config::SocketAddress> addresses = watch->addresses;
-  if (endpoint.probe.port != 0)
+  const bool own_port = endpoint.probe.port != 0 && endpoint.probe.port != endpoint.url.port;
+  std::vector<config::SocketAddress> addresses = own_port ? watch->direct : watch->addresses;
+  if (own_port)
     for (config::SocketAddress& address : addresses) address.port = endpoint.probe.port;
   transport::spawn(io_.get_executor(), "probe",
                    probe(shared_from_this(), watch, std::move(addresses)));
@@ -301,6 +302,8 @@ void HealthBoard::Impl::finish_resolve(
     if (watch->addresses.empty()) pause = std::min<config::Millis>(pause, std::chrono::seconds{2});
   } else {
     watch->resolve_problem.clear();
+    watch->direct = *found;
+    if (options_.lead_through) *found = options_.lead_through(watch->id, std::move(*found));
     if (!same_addresses(watch->addresses, *found)) {
       watch->addresses = std::move(*found);
       if (callbacks_.on_addresses) callbacks_.on_addresses(watch->id, watch->addresses);

@@ -31,6 +31,9 @@ struct BoardOptions {
   std::uint64_t seed = 1;                                        // of the probes' jitter
   config::Millis resolve_every = std::chrono::seconds{30};
   config::Millis resolve_timeout = std::chrono::seconds{5};
+  // Where to connect instead of the resolved addresses; unset: to these themselves.
+  std::function<std::vector<config::SocketAddress>(EndpointId, std::vector<config::SocketAddress>)>
+      lead_through;
   // A tick that comes later than two periods: the process was frozen. A probe that spans it says
   // nothing about its endpoint, nor does the evidence of the first period after it.
   config::Millis tick = std::chrono::milliseconds{250};

@@ -41,6 +41,7 @@ struct Watch {
   TimePoint resolve_started{};
   std::string resolve_problem;
   std::vector<config::SocketAddress> addresses;
+  std::vector<config::SocketAddress> direct;  // as resolved, where those lead through a link
 };
 
 EndpointHealth describe(const Watch&, TimePoint now);

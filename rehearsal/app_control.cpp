@@ -66,6 +66,10 @@ ServerResponse stopped_answer() {
           "</html>\n"};
 }
 
+ServerResponse host_not_running_answer() {
+  return {503, "text/plain; charset=utf-8", "Function host is not running."};
+}
+
 bool is_from_operator(const transport::ServerRequest& request) {
   for (const std::string_view name : {"Forwarded", "Via", "X-Forwarded-For"})
     if (transport::find_header(request.headers, name) != nullptr) return false;
@@ -82,7 +86,7 @@ std::optional<ServerResponse> AppControl::intercept(std::string_view path) {
   if (state_ == AppState::stopped) return stopped_answer();
   if (state_ == AppState::app_offline) return ServerResponse{503, "text/html", offline_page};
   if (state_ == AppState::offline || (state_ == AppState::error && !is_of_web_host(path)))
-    return ServerResponse{503, "text/plain; charset=utf-8", "Function host is not running."};
+    return host_not_running_answer();
   return std::nullopt;
 }
 

@@ -16,6 +16,9 @@ namespace rehearsal {
 // The page in front of an app that its owner has stopped.
 transport::ServerResponse stopped_answer();
 
+// As long as the platform runs and the Functions host does not.
+transport::ServerResponse host_not_running_answer();
+
 // Whoever reaches a stand-in only by way of a proxy must not find its switches.
 bool is_from_operator(const transport::ServerRequest&);
 

@@ -1,5 +1,6 @@
 // understudy-app: a stand-in function app, see function_app.hpp.
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <fstream>
 #include <iterator>
@@ -26,6 +27,30 @@ std::optional<Problem> parse_storage(std::string_view text, std::optional<config
   if (url.tls) return Problem{"the storage speaks plain HTTP", "write http://"};
   storage = url;
   return std::nullopt;
+}
+
+// The service lets a lease last 15 s at least, which three renewals must fit into.
+std::optional<Problem> parse_lease_every(std::string_view text, std::chrono::milliseconds& every) {
+  if (auto problem = config::parse_duration(text, every)) return problem;
+  if (every < std::chrono::milliseconds{50} || every > rehearsal::BlobLease::lasts / 3)
+    return Problem{"not a pace for renewals", "take 50ms to 5s"};
+  return std::nullopt;
+}
+
+// The account's key is no argument, for those show in the list of processes.
+bool read_storage_key(std::string& key) {
+  constexpr const char* name = "UNDERSTUDY_APP_STORAGE_KEY";
+  constexpr const char* emulators_own =  // printed in the manual of every emulator: no secret
+      "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/"
+      "K1SZFPTOtr/KBHBeksoGMGw==";
+  const char* given = std::getenv(name);
+  auto read = rehearsal::read_storage_key(given == nullptr ? emulators_own : given);
+  if (!read) {
+    std::fprintf(stderr, "understudy-app: %s is not a storage account's key\n", name);
+    return false;
+  }
+  key = std::move(*read);
+  return true;
 }
 
 std::optional<Problem> parse_state(std::string_view text, rehearsal::AppState& state) {
@@ -120,6 +145,15 @@ void declare(CLI::App& app, AppOptions& options, double& lease_seconds) {
       ->capture_default_str();
   add_parsed(app, "--storage-timeout", options.storage_timeout, config::parse_duration,
              "How long the storage may take to answer (2s)");
+  add_parsed(app, "--lease-blob", options.lease_blob, parse_storage,
+             "URL of a storage account (Azurite) where it holds a lease on a blob to be healthy: "
+             "http://HOST:PORT[/account[/container[/blob]]]");
+  add_parsed(app, "--lease-every", options.lease_every, parse_lease_every,
+             "How often that lease is renewed; lost after three times as long (500ms)");
+  add_parsed(app, "--cold-start", options.cold_start, config::parse_duration,
+             "The first request after the start, or after idling, takes this much longer (0s)");
+  add_parsed(app, "--idle-after", options.idle_after, config::parse_duration,
+             "After so long without a request the host is unloaded (20s)");
   app.add_flag("--app-lease", options.app_lease,
                "Only the owner of the hub's app lease runs orchestrators");
   app.add_flag("--activities-need-lease", options.activities_need_lease,
@@ -148,6 +182,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : bad_input;
   }
+  if (options.lease_blob && !read_storage_key(options.storage_key)) return bad_input;
   options.lease = std::chrono::milliseconds{static_cast<long long>(lease_seconds * 1000)};
   try {
     boost::asio::io_context context{1};

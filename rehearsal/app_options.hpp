@@ -51,6 +51,11 @@ struct AppOptions {
   std::chrono::milliseconds lease{5000};
   std::chrono::milliseconds poll_interval{250};
   std::chrono::milliseconds storage_timeout{2000};
+  std::chrono::milliseconds cold_start{0};  // cold_start.hpp; 0: the host is always warm
+  std::chrono::milliseconds idle_after{20'000};
+  std::optional<config::Url> lease_blob;  // blob_lease.hpp; without it the app needs none
+  std::string storage_key;                // of that account, as bytes
+  std::chrono::milliseconds lease_every{500};
   bool app_lease = false;              // app_lease.hpp says why it is off unless asked for
   bool activities_need_lease = false;  // as of the next major version: only the owner takes any
   int time_scale = 1;                  // the times of the app lease are divided by it

@@ -11,6 +11,7 @@
 #include "rehearsal/durable_call.hpp"
 #include "rehearsal/hub_json.hpp"
 #include "rehearsal/hub_wire.hpp"
+#include "rehearsal/uri.hpp"
 
 namespace rehearsal {
 
@@ -55,6 +56,13 @@ std::optional<Wait> wait_asked_for(const Query& query) {
   wait.timeout = *timeout;
   wait.interval = std::max(*interval, std::chrono::milliseconds{10});
   return wait;
+}
+
+bool has_orchestrator(const AppOptions& options, const std::string& name) {
+  const auto& known = options.functions;
+  return known.empty() || std::any_of(known.begin(), known.end(), [&name](const std::string& one) {
+           return same_ignoring_case(one, name);
+         });
 }
 
 bool is_known_connection(const std::string& name) {
@@ -126,6 +134,8 @@ asio::awaitable<ServerResponse> DurableApi::handle(ServerRequest request, Durabl
 
 asio::awaitable<ServerResponse> DurableApi::start_from_function(ServerRequest request,
                                                                 std::string function) {
+  // The client throws in the starter, which does not catch it.
+  if (!has_orchestrator(options_, function)) co_return empty_answer(500);
   DurableRoute route;
   route.action = DurableAction::start;
   route.function = std::move(function);
@@ -137,9 +147,8 @@ asio::awaitable<ServerResponse> DurableApi::start_from_function(ServerRequest re
 }
 
 asio::awaitable<ServerResponse> DurableApi::start(Call& call) {
-  const auto& known = options_.functions;
   const std::string& function = call.route.function;
-  if (!known.empty() && std::find(known.begin(), known.end(), function) == known.end())
+  if (!has_orchestrator(options_, function))
     co_return bad_request("There is no orchestrator function named '" + function + "'.");
   NewInstance start;
   start.id = call.route.instance_id.empty() ? new_instance_id() : call.route.instance_id;

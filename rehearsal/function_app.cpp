@@ -4,11 +4,13 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <stdexcept>
 
 #include "rehearsal/answer_style.hpp"
 #include "rehearsal/host_routes.hpp"
 #include "rehearsal/hub_json.hpp"
 #include "rehearsal/plain_routes.hpp"
+#include "rehearsal/uri.hpp"
 #include "transport/spawn.hpp"
 
 namespace rehearsal {
@@ -29,6 +31,15 @@ asio::awaitable<ServerResponse> at_once(ServerResponse response) {
   co_return response;
 }
 
+bool starts_something(const DurableRoute& route) {
+  return route.action == DurableAction::start || route.action == DurableAction::restart;
+}
+
+ServerResponse unhealthy(const std::string& name, const std::string& why) {
+  return {503, "application/json; charset=utf-8",
+          string_object({{"name", name}, {"state", "unhealthy"}, {"reason", why}}) + "\n"};
+}
+
 asio::awaitable<ServerResponse> refuse() {
   ServerResponse response;
   response.status = 401;
@@ -41,6 +52,7 @@ FunctionApp::FunctionApp(asio::any_io_executor executor, AppOptions options)
     : executor_{std::move(executor)},
       options_{std::move(options)},
       control_{options_.state},
+      cold_start_{options_.cold_start, options_.idle_after},
       keys_{options_} {
   transport::ServerOptions server_options;
   server_options.body_limit = options_.body_limit;
@@ -62,12 +74,30 @@ FunctionApp::FunctionApp(asio::any_io_executor executor, AppOptions options)
     ++parts_running_;
     transport::spawn(executor_, "orchestration worker", run_worker());
   }
+  if (options_.lease_blob) {
+    const std::string& app = options_.site_name.empty() ? options_.name : options_.site_name;
+    auto place = blob_place(*options_.lease_blob, app);
+    if (!place) throw std::runtime_error("the blob's path is account, container and name at most");
+    blob_lease_.emplace(executor_, std::move(*place), app, options_.storage_key,
+                        options_.lease_every);
+    ++parts_running_;
+    transport::spawn(executor_, "blob lease", run_blob_lease());
+  }
   durable_.emplace(options_, keys_, storage_ ? &*storage_ : nullptr, worker_ ? &*worker_ : nullptr);
 }
 
 asio::awaitable<void> FunctionApp::run_worker() {
   co_await worker_->run();
   part_ended();
+}
+
+asio::awaitable<void> FunctionApp::run_blob_lease() {
+  co_await blob_lease_->run();
+  part_ended();
+}
+
+bool FunctionApp::lacks_lease() const {
+  return blob_lease_ && !blob_lease_->held(std::chrono::steady_clock::now());
 }
 
 void FunctionApp::part_ended() {
@@ -77,6 +107,7 @@ void FunctionApp::part_ended() {
 void FunctionApp::stop(std::function<void()> stopped) {
   stopped_ = std::move(stopped);
   if (worker_) worker_->stop();
+  if (blob_lease_) blob_lease_->stop();
   server_->stop([this] { part_ended(); });
 }
 
@@ -95,28 +126,39 @@ asio::awaitable<ServerResponse> FunctionApp::respond(ServerRequest request) {
     co_return of_hub ? std::move(*of_hub) : control(request);
   }
   ++requests_;
-  if (control_.slowness().count() > 0) {
-    asio::steady_timer timer{executor_, control_.slowness()};
-    boost::system::error_code ignored;
-    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-  }
+  const auto slow_until = std::chrono::steady_clock::now() + control_.slowness();
+  co_await wait_until(slow_until);
   if (auto instead = control_.intercept(request.path())) co_return std::move(*instead);
+  const auto warm_at = cold_start_.admit(std::chrono::steady_clock::now());
+  co_await wait_until(warm_at);
   ServerResponse response = co_await api(std::move(request));
   co_return response;
+}
+
+asio::awaitable<void> FunctionApp::wait_until(std::chrono::steady_clock::time_point time) {
+  if (time <= std::chrono::steady_clock::now()) co_return;
+  asio::steady_timer timer{executor_, time};
+  boost::system::error_code ignored;
+  co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
 }
 
 asio::awaitable<ServerResponse> FunctionApp::api(ServerRequest request) {
   const std::string key = presented_key(request);
   if (auto route = parse_durable_route(request.method, request.path())) {
+    if (lacks_lease() && starts_something(*route)) return at_once(host_not_running_answer());
     if (!keys_.opens_extension(key)) return refuse();
     return durable_->handle(std::move(request), std::move(*route));
   }
-  if (auto answer = host_route(request, options_, control_.state(), keys_))
-    return at_once(std::move(*answer));
+  const AppState state = lacks_lease() ? AppState::error : control_.state();
+  if (auto answer = host_route(request, options_, state, keys_)) return at_once(std::move(*answer));
   const auto name = function_of(request.path());
   if (name && !keys_.opens_function(*name, key)) return refuse();
-  if (auto function = parse_custom_starter(request.method, request.path()))
+  if (lacks_lease() && same_ignoring_case(request.path(), "/api/health"))
+    return at_once(unhealthy(options_.name, blob_lease_->problem()));
+  if (auto function = parse_custom_starter(request.method, request.path())) {
+    if (lacks_lease()) return at_once(host_not_running_answer());
     return durable_->start_from_function(std::move(request), std::move(*function));
+  }
   return plain_route(std::move(request), options_);
 }
 
@@ -125,7 +167,11 @@ ServerResponse FunctionApp::control(const ServerRequest& request) {
     return {404, "application/json",
             error_object("only from this machine, and not by way of a proxy")};
   if (request.path() == "/_control/statistics") return statistics();
-  return control_.command(request.method, request.path(), request.query());
+  if (request.path() == "/_control/blob-lease" && request.method == "GET" && blob_lease_)
+    return {200, "application/json", blob_lease_->describe()};
+  ServerResponse response = control_.command(request.method, request.path(), request.query());
+  if (control_.state() != AppState::running) cold_start_.unload();
+  return response;
 }
 
 // GET /_control/lease: the app lease. GET /_control/executions: what ran where, as the storage

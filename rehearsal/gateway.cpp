@@ -5,6 +5,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <stdexcept>
 
 #include "config/units.hpp"
 #include "rehearsal/app_control.hpp"
@@ -95,6 +96,7 @@ struct Gateway::Exchange {
 
 Gateway::Gateway(asio::any_io_executor executor, GatewayOptions options)
     : executor_{std::move(executor)}, options_{std::move(options)} {
+  if (options_.apps.empty()) throw std::runtime_error("a front end needs an app behind it");
   transport::ServerOptions server_options;
   server_options.body_limit = body_limit;
   server_options.max_connections = 8192;
@@ -133,7 +135,17 @@ Gateway::Response Gateway::forward(ServerRequest request) {
 }
 
 asio::awaitable<void> Gateway::ask_app(std::shared_ptr<Exchange> exchange, FetchRequest request) {
-  Result<FetchResponse> answer = co_await transport::fetch(std::move(request));
+  const std::size_t instances = options_.apps.size();
+  const std::size_t first = next_app_++ % instances;
+  Result<FetchResponse> answer = transport::Failure{};
+  for (std::size_t tried = 0; tried < instances && !exchange->given_up; ++tried) {
+    const config::Url& app = options_.apps[(first + tried) % instances];
+    request.connect_host = app.host;
+    request.connect_port = app.port;
+    FetchRequest attempt{request};
+    answer = co_await transport::fetch(std::move(attempt));
+    if (answer || !answer.error().unsent) break;
+  }
   if (exchange->given_up) {
     if (answer) ++answered_too_late_;
     co_return;
@@ -144,8 +156,6 @@ asio::awaitable<void> Gateway::ask_app(std::shared_ptr<Exchange> exchange, Fetch
 
 FetchRequest Gateway::to_app(ServerRequest request) const {
   FetchRequest out;
-  out.connect_host = options_.app.host;
-  out.connect_port = options_.app.port;
   out.method = std::move(request.method);
   out.target = std::move(request.target);
   out.body = std::move(request.body);

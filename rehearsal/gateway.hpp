@@ -1,6 +1,8 @@
 // A stand-in for the front end that a platform puts before an app. It forwards, and when the app
 // takes too long it gives the client up (502, 504, a close or a reset) while the app goes on with
-// the request: the case in which nobody can say whether a start took place.
+// the request: the case in which nobody can say whether a start took place. An app may have several
+// instances, which get the requests in turn: one of them that is frozen makes every n-th request
+// run into the cut, and one that is dead is passed over, as long as it was sent nothing.
 // Owned by gateway_main or a test, one thread.
 #pragma once
 
@@ -38,7 +40,7 @@ std::optional<GatewayMode> parse_gateway_mode(std::string_view);
 
 struct GatewayOptions {
   config::Address listen{"127.0.0.1", 0};
-  config::Url app;
+  std::vector<config::Url> apps;   // the instances of the app; one or more
   std::vector<std::string> hosts;  // any other Host is a 404; empty: all are served
   GatewayMode mode = GatewayMode::forward;
   std::chrono::milliseconds cut_after{230'000};
@@ -47,7 +49,7 @@ struct GatewayOptions {
 
 class Gateway {
  public:
-  // Listens; throws std::runtime_error when it cannot.
+  // Listens; throws std::runtime_error when it cannot, or when there is no app.
   Gateway(boost::asio::any_io_executor executor, GatewayOptions options);
 
   const transport::HttpServer& server() const { return *server_; }
@@ -76,6 +78,7 @@ class Gateway {
   boost::asio::any_io_executor executor_;
   GatewayOptions options_;
   std::unique_ptr<transport::HttpServer> server_;
+  std::size_t next_app_ = 0;
   std::set<std::shared_ptr<Exchange>> waited_for_;
   std::uint64_t forwarded_ = 0;
   std::uint64_t cut_ = 0;

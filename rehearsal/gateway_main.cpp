@@ -13,10 +13,13 @@ using config::Problem;
 using rehearsal::GatewayCut;
 using rehearsal::GatewayMode;
 
-std::optional<Problem> parse_app(std::string_view text, config::Url& app) {
-  if (auto problem = config::parse_url(text, app)) return problem;
-  if (app.tls) return Problem{"the app speaks plain HTTP", "write http://"};
-  return std::nullopt;
+void add_app(const std::string& text, std::vector<config::Url>& apps) {
+  config::Url app;
+  auto problem = config::parse_url(text, app);
+  if (!problem && app.tls) problem = Problem{"the app speaks plain HTTP", "write http://"};
+  if (problem)
+    throw CLI::ValidationError("--app", text + ": " + problem->rule + "; " + problem->hint);
+  apps.push_back(std::move(app));
 }
 
 std::optional<Problem> parse_cut(std::string_view text, GatewayCut& cut) {
@@ -40,7 +43,13 @@ int main(int argc, char** argv) {
   CLI::App app{"A stand-in for the front end that a platform puts before an app"};
   rehearsal::add_parsed(app, "--listen", options.listen, config::parse_listen_address,
                         "Address to listen on; port 0 takes a free one (127.0.0.1:0)");
-  rehearsal::add_parsed(app, "--app", options.app, parse_app, "URL of the app")->required();
+  app.add_option_function<std::vector<std::string>>(
+         "--app",
+         [&options](const std::vector<std::string>& urls) {
+           for (const std::string& url : urls) add_app(url, options.apps);
+         },
+         "URL of the app; repeatable: instances of it, which get the requests in turn")
+      ->required();
   rehearsal::add_parsed(app, "--cut-after", options.cut_after, config::parse_duration,
                         "How long the app may take before the client is given up (230s)");
   rehearsal::add_parsed(app, "--cut-with", options.cut, parse_cut,

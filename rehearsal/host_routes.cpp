@@ -51,8 +51,7 @@ ServerResponse status(const AppOptions& options, AppState state) {
   content["processUptime"] = milliseconds_up();
   content["functionAppContentEditingState"] = "NotAllowed";
   content["extensionBundle"] = nullptr;
-  if (state != AppState::running)
-    content["errors"] = Json::array({"The stand-in was told to be in this state."});
+  if (state != AppState::running) content["errors"] = Json::array({"The host is not in order."});
   return json(200, content);
 }
 

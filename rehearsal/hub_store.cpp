@@ -53,6 +53,10 @@ CREATE TABLE IF NOT EXISTS activities (
 CREATE INDEX IF NOT EXISTS claimable ON activities (hub, lease_until);
 )sql";
 
+// While the file is opened, its last owner may still be ending; afterwards a call that waits makes
+// all others wait.
+constexpr const char* patience_in_service = "PRAGMA busy_timeout = 50";
+
 constexpr std::string_view columns =
     "SELECT position, id, function, status, input, custom_status, output, created, updated,"
     " plan, execution, steps_done, started, repaired, wake_at, failure, parent, parent_execution,"
@@ -105,13 +109,23 @@ HubStore::HubStore(const std::string& file, const std::string& journal_file) : d
   app_leases_.create_tables();
   db_.execute("DROP TABLE IF EXISTS replica_info");  // who serves from a replica is the primary
   journal_.open(journal_file.empty() ? file + ".runs" : journal_file);
+  db_.execute(patience_in_service);
+}
+
+void HubStore::set_read_only(bool on) {
+  if (on == read_only_) return;
+  db_.execute(on ? "PRAGMA query_only = 1" : "PRAGMA query_only = 0");
+  read_only_ = on;
 }
 
 void HubStore::ensure_hub(std::string_view hub, WallTime now) {
   const std::string name = lower(hub);
   if (known_hubs_.contains(name)) return;
-  Statement insert{db_, "INSERT OR IGNORE INTO hubs (hub, created) VALUES (?,?)"};
-  insert.bind(hub).bind(number_of(now)).run();
+  Statement select{db_, "SELECT 1 FROM hubs WHERE hub = ?"};
+  if (!select.bind(hub).step()) {
+    Statement insert{db_, "INSERT OR IGNORE INTO hubs (hub, created) VALUES (?,?)"};
+    insert.bind(hub).bind(number_of(now)).run();
+  }
   constexpr std::size_t most_remembered = 10'000;
   if (known_hubs_.size() < most_remembered) known_hubs_.insert(name);
 }

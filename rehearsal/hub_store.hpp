@@ -1,9 +1,10 @@
 // The task hubs of one storage account, in one SQLite file (WAL). A call is one transaction, so
 // that a start, a checkpoint or a takeover happened or did not, whatever is killed when.
 // `synchronous` is NORMAL: what was committed survives the death of the process; only a power cut
-// could take the last moments, and no rehearsal cuts the power. Owned by the storage process, used
-// on its one thread. Time is an argument. Throws std::runtime_error when the file cannot be read or
-// written.
+// could take the last moments, and no rehearsal cuts the power. While another process holds the
+// file's lock, reads go on and writes fail after a short wait, because all others wait behind one.
+// Owned by the storage process, used on its one thread. Time is an argument. Throws
+// std::runtime_error when the file cannot be read or written.
 //
 // A turn of an orchestrator takes no time in the stand-in, so an app that runs one does not carry
 // it home: the turn happens in the app's name inside the exchange that asked for it, and needs no
@@ -41,6 +42,9 @@ class HubStore {
   AppLeaseStore& app_leases() { return app_leases_; }
   RunJournal& journal() { return journal_; }
   ledger::Database& database() { return db_; }  // for whoever copies it
+
+  // The file as on a disk that takes no more writes: they throw SQLite's own error, reads go on.
+  void set_read_only(bool on);
 
   // A hub comes into being with the first call that names it, as in the real thing.
   void ensure_hub(std::string_view hub, WallTime now);
@@ -88,8 +92,8 @@ class HubStore {
 
   bool record(std::string_view hub, const WorkReport&, const ActivityReport&, WallTime now);
   bool renew(std::string_view hub, const WorkReport&, const ActivityLease&, WallTime now);
-  bool run_turns(std::string_view hub, const std::string& app, WallTime now);
-  void run_turn(std::string_view hub, Run&, const std::string& app, WallTime now);
+  bool run_turns(std::string_view hub, const WorkReport&, WallTime now);
+  void run_turn(std::string_view hub, Run&, const WorkReport&, WallTime now);
   // False: the step waits for something. A step that fails sets the run's failure.
   bool take_step(std::string_view hub, Run&, const std::string& app, WallTime now);
   void schedule(std::string_view hub, const Run&, const Step&, WallTime now);
@@ -109,6 +113,7 @@ class HubStore {
   EntityStore entities_{db_};
   AppLeaseStore app_leases_{db_};
   RunJournal journal_{db_};
+  bool read_only_ = false;
   std::set<std::string, std::less<>> known_hubs_;
   std::map<std::string, std::map<std::string, WallTime>> consumers_;  // by hub: when it last asked
 };

@@ -181,6 +181,7 @@ std::string write_report(const WorkReport& report) {
                {"held", std::move(held)},
                {"finished", std::move(finished)},
                {"orchestrates", report.orchestrates},
+               {"functions", report.functions},
                {"capacity", report.capacity},
                {"release", report.release}});
 }
@@ -204,6 +205,7 @@ std::optional<WorkReport> read_report(std::string_view text) {
       out.finished.push_back(std::move(done));
     }
     out.orchestrates = json.at("orchestrates").get<bool>();
+    out.functions = json.at("functions").get<std::vector<std::string>>();
     out.capacity = json.at("capacity").get<std::size_t>();
     out.release = json.at("release").get<bool>();
     return out;

@@ -4,6 +4,7 @@
 #include "rehearsal/hub_json.hpp"
 #include "rehearsal/hub_run.hpp"
 #include "rehearsal/hub_store.hpp"
+#include "rehearsal/uri.hpp"
 
 namespace rehearsal {
 
@@ -22,6 +23,12 @@ constexpr std::size_t most_turns = 200;  // in one exchange: the storage has oth
 
 std::string asked_to_fail(const std::string& who, int step) {
   return json_string(who + " failed at step " + std::to_string(step) + ": it was asked to.");
+}
+
+bool knows(const std::vector<std::string>& functions, const std::string& name) {
+  return functions.empty() ||
+         std::any_of(functions.begin(), functions.end(),
+                     [&name](const std::string& one) { return same_ignoring_case(one, name); });
 }
 
 std::string child_id(const std::string& parent, int step) {
@@ -47,7 +54,7 @@ WorkAnswer HubStore::exchange(std::string_view hub, const WorkReport& report, Wa
   if (!report.release) {
     if (report.orchestrates) {
       const bool signals_left = entities_.apply_signals(hub, now);
-      answer.more = run_turns(hub, report.app, now) || signals_left;
+      answer.more = run_turns(hub, report, now) || signals_left;
     }
     claim(hub, report, now, answer);
   }
@@ -113,7 +120,7 @@ bool HubStore::renew(std::string_view hub, const WorkReport& report, const Activ
 }
 
 // True: some turns are left for the next exchange.
-bool HubStore::run_turns(std::string_view hub, const std::string& app, WallTime now) {
+bool HubStore::run_turns(std::string_view hub, const WorkReport& report, WallTime now) {
   Statement wake{db_,
                  "UPDATE instances SET ready = 1 WHERE hub = ? AND wake_at > 0 AND wake_at <= ?"
                  " AND ready = 0"};
@@ -131,12 +138,15 @@ bool HubStore::run_turns(std::string_view hub, const std::string& app, WallTime 
     if (ids.empty()) return false;
     turns += ids.size();
     for (const std::string& id : ids)
-      if (auto run = load(hub, id)) run_turn(hub, *run, app, now);
+      if (auto run = load(hub, id)) run_turn(hub, *run, report, now);
   }
   return true;
 }
 
-void HubStore::run_turn(std::string_view hub, Run& run, const std::string& app, WallTime now) {
+// The app whose turn it is may not have the orchestrator, in a hub that another app shares: then
+// the instance has failed, as in the real thing, and is nobody else's to try.
+void HubStore::run_turn(std::string_view hub, Run& run, const WorkReport& report, WallTime now) {
+  const std::string& app = report.app;
   if (!run.started) {
     journal_.began(run.execution, app, now);
     set_status(hub, run, RuntimeStatus::running, now);
@@ -147,6 +157,9 @@ void HubStore::run_turn(std::string_view hub, Run& run, const std::string& app, 
   share.turns = 1;
   journal_.count(hub, run.execution, share);
   const int last = step_count(run.plan);
+  if (run.failure.empty() && !knows(report.functions, run.instance.function))
+    run.failure = json_string("The app '" + app + "' has no orchestrator function named '" +
+                              run.instance.function + "'.");
   while (run.failure.empty() && run.steps_done < last && take_step(hub, run, app, now)) {
   }
   save(hub, run, false, now);

@@ -104,9 +104,10 @@ struct WorkReport {
   std::chrono::milliseconds lease{5000};  // of activities
   std::vector<ActivityLease> held;
   std::vector<ActivityReport> finished;
-  bool orchestrates = true;  // it may run orchestrators and entities
-  std::size_t capacity = 0;  // activities it can take
-  bool release = false;      // the app ends: give its activities back
+  bool orchestrates = true;            // it may run orchestrators and entities
+  std::vector<std::string> functions;  // the orchestrators it has; empty: any
+  std::size_t capacity = 0;            // activities it can take
+  bool release = false;                // the app ends: give its activities back
 };
 
 struct Activity {

@@ -71,6 +71,7 @@ WorkReport OrchestrationWorker::report(TimePoint now) const {
   out.lease = options_.lease;
   out.release = stopping_;
   out.orchestrates = app_lease_.owns();
+  out.functions = options_.functions;
   const std::size_t room = most_running - std::min(most_running, running_.size());
   if (app_lease_.owns() || !options_.activities_need_lease)
     out.capacity = std::min(room, most_per_exchange);

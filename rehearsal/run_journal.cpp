@@ -113,10 +113,12 @@ void RunJournal::count(std::string_view hub, std::int64_t execution, const AppSh
 
 std::vector<AppShare> RunJournal::shares(std::string_view hub) {
   std::vector<AppShare> out;
+  const std::string where = hub.empty() ? "" : " WHERE hub = ?";
   Statement select{db_,
                    "SELECT app, sum(turns), sum(started), sum(activities), sum(taken_over)"
-                   " FROM truth.shares WHERE hub = ? GROUP BY app ORDER BY app"};
-  select.bind(hub);
+                   " FROM truth.shares" +
+                       where + " GROUP BY app ORDER BY app"};
+  if (!hub.empty()) select.bind(hub);
   while (select.step()) out.push_back(read_share(select, 0));
   return out;
 }

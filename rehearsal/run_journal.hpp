@@ -27,7 +27,7 @@ class RunJournal {
   void ended(std::int64_t execution, WallTime now);
   void count(std::string_view hub, std::int64_t execution, const AppShare&);
 
-  std::vector<AppShare> shares(std::string_view hub);
+  std::vector<AppShare> shares(std::string_view hub);  // "": of all
   // Of one id, or of all when it is "".
   ExecutionPage executions(std::string_view hub, std::string_view id, std::int64_t after,
                            std::size_t top);

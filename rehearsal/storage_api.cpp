@@ -36,6 +36,12 @@ std::optional<std::string_view> take_segment(std::string_view& path) {
   return segment;
 }
 
+constexpr std::string_view activities_path = "/_control/activities";
+
+bool is_record(std::string_view path) {  // of what ran
+  return path == activities_path || path == "/_control/executions";
+}
+
 constexpr long long most = 1'000'000'000'000'000'000;
 
 std::optional<WallTime> time_in(const Query& query, std::string_view name) {
@@ -83,8 +89,8 @@ int status_of(Control outcome) {
 asio::awaitable<ServerResponse> StorageApi::handle(ServerRequest request) {
   if (request.path().starts_with("/_control")) {
     if (!request.peer_is_loopback) co_return not_found();
-    if (request.method == "GET" && request.path() == "/_control/executions")
-      co_return runs(request.query());
+    if (request.method == "GET" && is_record(request.path()))
+      co_return records(request.path(), request.query());
     auto of_account = co_await account_.command(request);
     if (of_account) co_return std::move(*of_account);
     co_return faults_.command(request.method, request.path(), request.query());
@@ -109,6 +115,7 @@ ServerResponse StorageApi::answer(const ServerRequest& request) {
   const auto hub = take_segment(path);
   if (area != "hubs") return not_found();
   try {
+    store().set_read_only(faults_.read_only());  // a failover has brought another store
     if (!hub) return json(200, write_hubs(store().hubs()));
     const std::string name = percent_decode(*hub);
     store().ensure_hub(name, wall_now());
@@ -156,11 +163,13 @@ ServerResponse StorageApi::on_executions(const ServerRequest& request, std::stri
 }
 
 // Also while calls are not served: the rehearsal's own knowledge has no outage.
-ServerResponse StorageApi::runs(std::string_view query_text) {
+ServerResponse StorageApi::records(std::string_view path, std::string_view query_text) {
   if (account_.is_lost()) return json(503, error_object(account_.away(account_.failovers())));
   const Query query{query_text};
   const auto after = query.number("after", 0, most).value_or(0);
   try {
+    if (path == activities_path)
+      return json(200, write_shares(store().journal().shares(query.get("hub"))));
     const RunPage page =
         store().journal().runs(query.get("hub"), query.get("id"), after, top_of(query));
     return json(200, write_runs(page));

@@ -33,6 +33,7 @@ namespace rehearsal {
 //   GET    /_control/executions?hub=&id=&after=&top=
 //            every run of an orchestrator, of one hub or id or of all: also those that an account
 //            failover has undone, and those of an id that was used again
+//   GET    /_control/activities?hub=       shares per app, of one hub or added up over all
 //   *      /_control/...                       see StorageAccount and StorageFaults
 class StorageApi {
  public:
@@ -49,7 +50,7 @@ class StorageApi {
   Response on_entities(const Request& request, std::string_view hub, std::string_view area);
   Response on_lease(const Request& request, std::string_view hub, std::string_view action);
   Response on_executions(const Request& request, std::string_view hub);
-  Response runs(std::string_view query_text);
+  Response records(std::string_view path, std::string_view query_text);
   Response control(const Request& request, std::string_view hub, const std::string& id,
                    std::string_view action);
 

@@ -111,8 +111,13 @@ ServerResponse StorageFaults::command(std::string_view method, std::string_view 
     const auto outage = parse_outage(Query{query_text}.get("mode"));
     if (!outage) return bad("outage needs mode=errors, resets, hangs or none");
     set_outage(*outage);
+  } else if (writes && path == "/_control/read-only") {
+    const std::string on = Query{query_text}.get("on");
+    if (on != "true" && on != "false") return bad("read-only needs on=true or false");
+    read_only_ = on == "true";
   } else if (writes && path == "/_control/heal") {
     latencies_.clear();
+    read_only_ = false;
     set_outage(Outage::none);
   } else if (!reads) {
     return {404, "application/json", error_object("no such control command")};
@@ -126,7 +131,7 @@ std::string StorageFaults::describe() const {
     latencies +=
         (latencies.empty() ? "" : ",") + json_string(app) + ":" + std::to_string(time.count());
   return "{\"outage\":" + json_string(word_of(outage_)) + ",\"latencyMilliseconds\":{" + latencies +
-         "}}";
+         "},\"readOnly\":" + (read_only_ ? "true" : "false") + "}";
 }
 
 std::string StorageFaults::traffic() const {

@@ -35,7 +35,8 @@ class StorageFaults {
   void set_latency(const std::string& app, std::chrono::milliseconds latency);
   void set_outage(Outage outage);
   Outage outage() const { return outage_; }
-  void end();  // nothing waits any longer
+  bool read_only() const { return read_only_; }  // for whoever writes: reads go on
+  void end();                                    // nothing waits any longer
 
   // Waits half the latency, and the end of a hang; the answer that takes the place of the call's.
   boost::asio::awaitable<std::optional<transport::ServerResponse>> before(std::string app);
@@ -44,7 +45,8 @@ class StorageFaults {
 
   //   POST /_control/latency?ms=N[&app=NAME]
   //   POST /_control/outage?mode={errors|resets|hangs|none}
-  //   POST /_control/heal            ends outage and latencies
+  //   POST /_control/read-only?on={true|false}    writes fail, reads go on
+  //   POST /_control/heal            ends outage, latencies and read-only
   //   GET  /_control/state           all of it
   //   GET  /_control/traffic         {"apps":[{"app","requests","bytesIn","bytesOut"}]}
   transport::ServerResponse command(std::string_view method, std::string_view path,
@@ -62,6 +64,7 @@ class StorageFaults {
 
   boost::asio::steady_timer healed_;  // expires never; cancelled when a hang ends
   Outage outage_ = Outage::none;
+  bool read_only_ = false;
   bool ended_ = false;
   std::map<std::string, std::chrono::milliseconds> latencies_;
   std::map<std::string, Traffic> traffic_;

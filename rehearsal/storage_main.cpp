@@ -47,7 +47,10 @@ they are. Not modelled: a failover of an hour, DNS, one service or partition tha
 
 GET /_control/executions[?hub=&id=&after=&top=] lists every run of an orchestrator: instance, app,
 run, created, started, finished, status. It is kept in a journal that is no part of the replica, so
-that it shows too what a failover has undone, and each run of an id that was used again.)";
+that it shows too what a failover has undone, and each run of an id that was used again.
+GET /_control/activities[?hub=] adds up what each app did.
+
+POST /_control/read-only?on=true makes writes fail with SQLite's words while reads go on.)";
 
 bool refuse(const char* option, const std::string& value, const std::string& why) {
   std::fprintf(stderr, "understudy-storage: %s %s: %s\n", option, value.c_str(), why.c_str());

@@ -11,6 +11,7 @@
 #include "transport/server_messages.hpp"
 #include "transport/spawn.hpp"
 #include "transport/stream.hpp"
+#include "transport/tcp_address.hpp"
 
 namespace transport {
 
@@ -32,15 +33,6 @@ struct Connection {
   Stream stream;
   bool busy = true;  // between the first byte of a request and the last one of its answer
 };
-
-tcp::endpoint endpoint_of(const config::Address& address) {
-  const std::string& host = address.host;
-  if (host == "localhost") return {asio::ip::address_v4::loopback(), address.port};
-  error_code error;
-  const auto ip = asio::ip::make_address(host, error);
-  if (error) throw std::runtime_error("cannot listen on \"" + host + "\": not an IP address");
-  return {ip, address.port};
-}
 
 // After a refusal part of the request may be unread; closing now would reset the connection and
 // could take the answer with it. So: our end is shut, and what still comes is thrown away a while.
@@ -81,7 +73,7 @@ struct HttpServer::Impl {
         options{std::move(options_in)},
         acceptor{executor} {
     if (options.tls) context = make_server_context(*options.tls);
-    listen(endpoint_of(bind));
+    listen(to_endpoint(bind));
   }
 
   void listen(const tcp::endpoint& endpoint) {
@@ -91,8 +83,7 @@ struct HttpServer::Impl {
     if (!error) acceptor.bind(endpoint, error);
     if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
     if (error)
-      throw std::runtime_error("cannot listen on " + endpoint.address().to_string() + ":" +
-                               std::to_string(endpoint.port()) + ": " + error.message());
+      throw std::runtime_error("cannot listen on " + text_of(endpoint) + ": " + error.message());
     local = acceptor.local_endpoint(error);
   }
 
@@ -272,9 +263,7 @@ std::uint16_t HttpServer::port() const {
 }
 
 std::string HttpServer::address() const {
-  const std::string host = impl_->local.address().to_string();
-  const std::string port = std::to_string(impl_->local.port());
-  return impl_->local.address().is_v6() ? "[" + host + "]:" + port : host + ":" + port;
+  return text_of(impl_->local);
 }
 
 std::size_t HttpServer::open_connections() const {

@@ -21,28 +21,14 @@
 #include <thread>
 #include <utility>
 
+#include "transport/tcp_address.hpp"
+
 namespace transport {
 
 namespace asio = boost::asio;
 using Addresses = std::vector<config::SocketAddress>;
 
 namespace {
-
-config::SocketAddress to_socket_address(const asio::ip::address& address, std::uint16_t port) {
-  config::SocketAddress out;
-  out.port = port;
-  if (address.is_v6()) {
-    const auto v6 = address.to_v6();
-    const auto bytes = v6.to_bytes();
-    out.v6 = true;
-    std::copy(bytes.begin(), bytes.end(), out.bytes.begin());
-    out.scope = static_cast<std::uint32_t>(v6.scope_id());
-  } else {
-    const auto bytes = address.to_v4().to_bytes();
-    std::copy(bytes.begin(), bytes.end(), out.bytes.begin());
-  }
-  return out;
-}
 
 // A look-up's thread may outlive the io_context, and an io_context that is being destroyed takes no
 // more work, not even a post that it would only throw away. Asio shuts the newest service down

@@ -18,6 +18,8 @@
 #include <stdexcept>
 #include <type_traits>
 
+#include "transport/tcp_address.hpp"
+
 namespace transport {
 
 namespace asio = boost::asio;
@@ -43,23 +45,6 @@ Failure to_failure(error_code cause, std::string detail) {
   else if (cause.category() == asio::error::get_ssl_category())
     kind = FailureKind::tls;
   return Failure{kind, cause, std::move(detail)};
-}
-
-tcp::endpoint to_endpoint(const config::SocketAddress& address) {
-  if (!address.v6) {
-    asio::ip::address_v4::bytes_type bytes{};
-    std::copy_n(address.bytes.begin(), bytes.size(), bytes.begin());
-    return {asio::ip::address_v4{bytes}, address.port};
-  }
-  asio::ip::address_v6::bytes_type bytes{};
-  std::copy_n(address.bytes.begin(), bytes.size(), bytes.begin());
-  return {asio::ip::address_v6{bytes, address.scope}, address.port};
-}
-
-std::string text_of(const tcp::endpoint& endpoint) {
-  const std::string host = endpoint.address().to_string();
-  const std::string port = std::to_string(endpoint.port());
-  return endpoint.address().is_v6() ? "[" + host + "]:" + port : host + ":" + port;
 }
 
 void require(error_code error, const char* what, const std::string& file) {

@@ -41,6 +41,9 @@ class Tree:
         return first
 
     def box(self, path):
+        for below, box in rules.BELOW.items():
+            if path.startswith(below):
+                return box
         folder = path.split("/")[0]
         if folder in rules.SPLIT:
             return rules.SPLIT[folder][0 if path in self.first[folder] else 1]

@@ -57,6 +57,12 @@ class Deploy(unittest.TestCase):
         hosts = set(re.findall(r'"url": "http://(\w+):7071"', text("deploy/compose.json")))
         self.assertEqual(hosts, {"primary", "secondary"})
 
+    def test_the_pipelines_rehearse_scenarios_that_exist(self):  # tests/e2e runs their commands, tests/schema checks their shape
+        for sample in ("github-actions-rehearsal.yml", "azure-pipelines-rehearsal.yml"):
+            names = re.search(r"^ *default: (.*)$", text(f"deploy/{sample}"), re.M).group(1).split()
+            self.assertTrue(names)
+            self.assertEqual([n for n in names if not (ROOT / f"rehearsal/scenarios/{n}.json").is_file()], [])
+
     @unittest.skipUnless(shutil.which("systemd-analyze"), "systemd-analyze is not installed")
     def test_the_unit_has_no_key_that_systemd_does_not_know(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -376,6 +376,19 @@ class Reloading(EndToEnd):
         self.assertGreaterEqual(endpoint["traffic"]["requests"], 1)
         self.assertEqual(self.running.get("/").text, "primary", "the listener on port 0 stays where it is")
 
+    def test_the_effective_settings_are_served_without_secrets_and_follow_a_reload(self):
+        def served() -> dict:
+            answer = request("GET", self.running.admin + "/api/config")
+            self.assertNotIn("hunter2", answer.text)
+            return {s["path"]: s["value"] for s in answer.json()["settings"]}
+
+        self.assertNotEqual(served()["stickiness.ttl"], "47s")
+        changed = self.config(self.primary, self.secondary, stickiness={"ttl": "47s"}, clients={"keys": ["hunter2-hunter2-hunter2"]})
+        self.path.write_text(json.dumps(changed))
+        self.running.signal(signal.SIGHUP)
+        wait_until(lambda: self.reloads("ok") == 1, what="the reload")
+        self.assertEqual(served()["stickiness.ttl"], "47s")
+
     def test_swapped_priorities_move_traffic_by_reload(self):
         self.path.write_text(json.dumps(self.config(self.secondary, self.primary)))
         done = understudy("reload", "--admin", self.running.admin)

@@ -1,8 +1,11 @@
-// Checks config/schema.json with ajv: every sample of deploy/ passes, every file of bad/ fails where
-// its first line says. Run by `node validate.mjs`; exit code 1 when something is not as expected.
+// Checks the schemas of the two kinds of files with ajv: every sample of deploy/ and every built-in
+// scenario passes, every file of bad/ and bad_scenarios/ fails where its first line says; and the
+// pipelines of deploy/ (ci_samples.mjs). Run by `node validate.mjs`; exit code 1 when something is
+// not as expected.
 import {readFileSync, readdirSync} from 'node:fs';
-import {basename, join} from 'node:path';
+import {join} from 'node:path';
 import Ajv2020 from 'ajv/dist/2020.js';
+import {checkCiSamples} from './ci_samples.mjs';
 
 const here = import.meta.dirname ?? new URL('.', import.meta.url).pathname;
 const root = join(here, '..', '..');
@@ -52,33 +55,45 @@ for (const [text, wanted] of [
   expect(`comments of ${JSON.stringify(text)}`, got === wanted, JSON.stringify(got));
 }
 
-const schema = JSON.parse(readFileSync(join(root, 'config', 'schema.json'), 'utf8'));
-// Types stand beside each rule in this schema; `default` is documentation.
-const ajv = new Ajv2020({allErrors: true, strict: true, allowUnionTypes: true});
-const validate = ajv.compile(schema);
-
-function problems(file) {
-  const value = JSON.parse(stripComments(readFileSync(file, 'utf8')));
-  return validate(value) ? [] : validate.errors;
+// Types stand beside each rule in these schemas; `default` is documentation; `required` under `if`
+// and `not` asks for keys that are defined outside of it.
+function compiled(file) {
+  const ajv = new Ajv2020(
+    {allErrors: true, strict: true, strictRequired: false, allowUnionTypes: true});
+  const validate = ajv.compile(JSON.parse(readFileSync(join(root, file), 'utf8')));
+  return (name) => {
+    const value = JSON.parse(stripComments(readFileSync(name, 'utf8')));
+    return validate(value) ? [] : validate.errors;
+  };
 }
 
-const samples = readdirSync(join(root, 'deploy')).filter((name) => name.endsWith('.json'));
-expect('deploy/ has samples', samples.length >= 4);
-for (const name of samples) {
-  const found = problems(join(root, 'deploy', name));
-  expect(`deploy/${name}`, found.length === 0, ajv.errorsText(found));
+const told = (errors) => errors.map((error) => `${error.instancePath} ${error.message}`).join(', ');
+const jsonFiles = (folder) => readdirSync(folder).filter((name) => name.endsWith('.json'));
+
+function check(schema, good, fewest, bad) {
+  const problems = compiled(schema);
+  const samples = jsonFiles(join(root, good));
+  expect(`${good}/ has samples`, samples.length >= fewest);
+  for (const name of samples) {
+    const found = problems(join(root, good, name));
+    expect(`${good}/${name}`, found.length === 0, told(found));
+  }
+  const wrong = jsonFiles(join(here, bad));
+  expect(`${bad}/ has files`, wrong.length >= 15);
+  for (const name of wrong) {
+    const file = join(here, bad, name);
+    const [, where] = /^\/\/ expect: (.*)$/m.exec(readFileSync(file, 'utf8')) ?? [];
+    const found = problems(file);
+    expect(`${bad}/${name} fails at "${where}"`,
+      where !== undefined && found.some((error) => error.instancePath === where),
+      found.length ? told(found) : 'it passed');
+  }
 }
 
-const bad = readdirSync(join(here, 'bad')).filter((name) => name.endsWith('.json'));
-expect('bad/ has files', bad.length >= 15);
-for (const name of bad) {
-  const file = join(here, 'bad', name);
-  const [, where] = /^\/\/ expect: (.*)$/m.exec(readFileSync(file, 'utf8')) ?? [];
-  const found = problems(file);
-  expect(`bad/${basename(name)} fails at "${where}"`,
-    where !== undefined && found.some((error) => error.instancePath === where),
-    found.length ? ajv.errorsText(found) : 'it passed');
-}
+check('config/schema.json', 'deploy', 4, 'bad');
+check('rehearsal/scenario/schema.json', 'rehearsal/scenarios', 20, 'bad_scenarios');
+
+await checkCiSamples(here, root, expect);
 
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);

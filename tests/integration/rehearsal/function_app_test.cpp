@@ -63,6 +63,34 @@ TEST_F(TwoApps, BadStartsAreRefusedWithTheirReason) {
   EXPECT_EQ(durable(*primary, "POST", "/orchestrators/Hello?taskHub=1bad").status, 400);
   EXPECT_EQ(durable(*primary, "POST", "/orchestrators/Hello?connection=Unknown").status, 500);
   EXPECT_EQ(durable(*primary, "POST", "/orchestrators/Hello").status, 202);
+  EXPECT_EQ(durable(*primary, "POST", "/orchestrators/hello").status, 202);
+}
+
+TEST_F(TwoApps, AStarterOfOnesOwnThrowsForAnUnknownOrchestrator) {
+  AppOptions strict = options("primary");
+  strict.functions = {"Hello"};
+  primary = std::make_unique<FunctionApp>(context.get_executor(), strict);
+  const auto answer = send(*primary, "POST", "/api/orchestrators/Unknown");
+  EXPECT_EQ(answer.status, 500);
+  EXPECT_EQ(answer.body, "");
+  EXPECT_EQ(send(*primary, "POST", "/api/orchestrators/Hello").status, 202);
+  EXPECT_TRUE(store()->list("Orders", ListFilter{}).instances.size() == 1);
+}
+
+TEST_F(TwoApps, AnInstanceOfASharedHubFailsAtTheAppThatDoesNotHaveItsOrchestrator) {
+  AppOptions with = options("primary");
+  with.functions = {"Order"};
+  with.app_lease = true;  // a standby, for the other one comes first
+  AppOptions without = options("secondary");
+  without.functions = {"Invoice"};
+  secondary = std::make_unique<FunctionApp>(context.get_executor(), without);
+  send(*secondary, "GET", "/");
+  primary = std::make_unique<FunctionApp>(context.get_executor(), with);
+  ASSERT_TRUE(store()->app_leases().acquire("Orders", "nobody", 60s, wall_now()) ==
+              LeaseOutcome::ok);
+  ASSERT_EQ(durable(*primary, "POST", "/orchestrators/Order/o").status, 202);
+  const auto failed = poll_until(*primary, "o", "Failed");
+  EXPECT_THAT(failed.body, HasSubstr("no orchestrator function named 'Order'"));
 }
 
 TEST_F(TwoApps, AStarterOfOnesOwnAnswersLikeTheBuiltInOne) {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include "tests/integration/transport/loopback.hpp"
@@ -26,8 +27,27 @@ class GatewayBeforeAnApp : public ::testing::Test {
     app = std::make_unique<transport::HttpServer>(
         context.get_executor(), config::Address{"127.0.0.1", 0},
         [this](ServerRequest request) { return answer(std::move(request)); });
-    options.app.host = "127.0.0.1";
-    options.app.port = app->port();
+    options.apps = {url_of(*app)};
+  }
+
+  static config::Url url_of(const transport::HttpServer& server) {
+    config::Url url;
+    url.host = "127.0.0.1";
+    url.port = server.port();
+    return url;
+  }
+
+  // Another instance of the app, which says so.
+  std::unique_ptr<transport::HttpServer> another_instance(const std::string& name) {
+    auto instance = std::make_unique<transport::HttpServer>(
+        context.get_executor(), config::Address{"127.0.0.1", 0},
+        [name](ServerRequest) { return named(name); });
+    options.apps.push_back(url_of(*instance));
+    return instance;
+  }
+  static asio::awaitable<ServerResponse> named(std::string name) {
+    ServerResponse response{200, "text/plain", name};
+    co_return response;
   }
 
   asio::awaitable<ServerResponse> answer(ServerRequest request) {
@@ -92,6 +112,13 @@ class GatewayBeforeAnApp : public ::testing::Test {
   GatewayOptions options;
   std::unique_ptr<Gateway> gateway;
 };
+
+asio::awaitable<ServerResponse> reset(int& times) {
+  ++times;
+  ServerResponse response{200, "text/plain", ""};
+  response.reset_connection = true;
+  co_return response;
+}
 
 std::string field(const ServerRequest& request, std::string_view name) {
   const std::string* value = transport::find_header(request.headers, name);
@@ -183,6 +210,56 @@ TEST_F(GatewayBeforeAnApp, AnAppThatIsNotThereIsABadGateway) {
   start();
   app.reset();
   EXPECT_EQ(send("GET", "/")->status, 502);
+}
+
+TEST_F(GatewayBeforeAnApp, InstancesGetTheRequestsInTurn) {
+  const auto second = another_instance("second");
+  const auto third = another_instance("third");
+  start();
+  std::string answered;
+  for (int i = 0; i < 6; ++i) answered += send("GET", "/")->body + ",";
+  EXPECT_EQ(answered, "from the app,second,third,from the app,second,third,");
+}
+
+TEST_F(GatewayBeforeAnApp, ADeadInstanceIsPassedOverForEveryMethodBecauseItWasSentNothing) {
+  auto second = another_instance("second");
+  start();
+  second.reset();
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(send("POST", "/order", {}, "app.example")->status, 202);
+  EXPECT_EQ(seen.size(), 4u);
+  app.reset();
+  EXPECT_EQ(send("GET", "/")->status, 502);
+}
+
+TEST_F(GatewayBeforeAnApp, AnInstanceThatBreaksOffIsNotPassedOverForItMayHaveRun) {
+  int broken = 0;
+  const transport::HttpServer second{
+      context.get_executor(), config::Address{"127.0.0.1", 0},
+      [&broken](ServerRequest) -> asio::awaitable<ServerResponse> { return reset(broken); }};
+  options.apps.push_back(url_of(second));
+  start();
+  EXPECT_EQ(send("POST", "/order")->status, 202);
+  EXPECT_EQ(send("POST", "/order")->status, 502);
+  EXPECT_EQ(broken, 1);
+  EXPECT_EQ(seen.size(), 1u);
+}
+
+TEST_F(GatewayBeforeAnApp, AFrozenInstanceMakesEverySecondRequestRunIntoTheCut) {
+  // Its kernel accepts, nobody reads.
+  asio::ip::tcp::acceptor frozen{context, {asio::ip::address_v4::loopback(), 0}};
+  config::Url url;
+  url.host = "127.0.0.1";
+  url.port = frozen.local_endpoint().port();
+  options.apps.push_back(url);
+  options.cut_after = 300ms;
+  start();
+  for (const int expected : {202, 502, 202, 502}) EXPECT_EQ(send("GET", "/")->status, expected);
+  EXPECT_THAT(state(), HasSubstr(R"("inFlight":0,"forwarded":4,"cut":2)"));
+}
+
+TEST_F(GatewayBeforeAnApp, NoAppAtAllIsRefused) {
+  options.apps.clear();
+  EXPECT_THROW(start(), std::runtime_error);
 }
 
 TEST_F(GatewayBeforeAnApp, BadSettingsChangeNothingAndProxiesHaveNoSwitches) {

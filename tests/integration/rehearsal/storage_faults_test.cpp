@@ -64,6 +64,62 @@ TEST_F(Storage, ThatHangsRunsWhatWaitedWhenItThaws) {
   poll_until(*primary, "ghost", "Completed");
 }
 
+TEST_F(Storage, ThatIsReadOnlyAnswersQuestionsAndRefusesTheRestUntilHealed) {
+  start_apps();
+  ASSERT_EQ(durable(*primary, "POST", "/orchestrators/Hello/before").status, 202);
+  poll_until(*primary, "before", "Completed");
+  EXPECT_THAT(control("POST", "/_control/read-only?on=true").body, HasSubstr("\"readOnly\":true"));
+  const auto refused = durable(*primary, "POST", "/orchestrators/Hello/during");
+  EXPECT_EQ(refused.status, 500);
+  EXPECT_THAT(refused.body, HasSubstr("readonly"));
+  EXPECT_EQ(durable(*primary, "GET", "/instances/before").status, 200);
+  EXPECT_EQ(durable(*secondary, "GET", "/instances/during").status, 404);
+  EXPECT_THAT(control("GET", "/_control/executions").body, HasSubstr("\"instance\":\"before\""));
+  for (const char* bad : {"/_control/read-only", "/_control/read-only?on=yes"})
+    EXPECT_EQ(control("POST", bad).status, 400) << bad;
+  EXPECT_EQ(durable(*primary, "POST", "/orchestrators/Hello/during").status, 500);
+  control("POST", "/_control/heal");
+  EXPECT_EQ(durable(*primary, "POST", "/orchestrators/Hello/after").status, 202);
+  poll_until(*secondary, "after", "Completed");
+}
+
+TEST_F(Storage, WhoseFileAnotherProcessHoldsRefusesWritesAndGoesOnAfterwards) {
+  start_apps();
+  const std::string input = R"({"steps":3,"stepMilliseconds":20})";
+  ASSERT_EQ(durable(*primary, "POST", "/orchestrators/Hello/before", input).status, 202);
+  {
+    ledger::Database other{(folder / "hub.db").string(), ledger::Database::Access::change};
+    while (!other.try_execute("BEGIN EXCLUSIVE")) {
+    }
+    const auto begin = transport_test::in(0ms);
+    EXPECT_EQ(durable(*primary, "POST", "/orchestrators/Hello/during").status, 500);
+    EXPECT_EQ(durable(*primary, "GET", "/instances/during").status, 404);
+    EXPECT_EQ(durable(*primary, "GET", "/instances/before").status, 202);
+    EXPECT_EQ(durable(*primary, "POST", "/instances/before/terminate").status, 500);
+    EXPECT_LT(transport_test::in(0ms) - begin, 5s);  // no call waits for the lock's end
+  }
+  EXPECT_EQ(durable(*primary, "POST", "/orchestrators/Hello/during").status, 202);
+  poll_until(*primary, "before", "Completed");
+  poll_until(*primary, "during", "Completed");
+  for (const std::string id : {"before", "during"}) {
+    const auto runs = store()->journal().runs("", id, 0, 10).runs;
+    ASSERT_EQ(runs.size(), 1u) << id;
+    EXPECT_EQ(runs[0].ends, 1) << id;
+  }
+}
+
+TEST_F(Storage, TellsWhatEachAppDidOverAllHubs) {
+  start_apps();
+  for (const char* hub : {"Orders", "Bills"})
+    durable(*primary, "POST", std::string{"/orchestrators/Hello/a?taskHub="} + hub);
+  poll_until(*primary, "a", "Completed");
+  EXPECT_THAT(control("GET", "/_control/activities").body, HasSubstr("\"apps\":["));
+  EXPECT_EQ(control("GET", "/_control/activities").body,
+            control("GET", "/hubs/Orders/activities").body);
+  EXPECT_EQ(control("GET", "/_control/activities?hub=Bills").body, R"({"apps":[]})");
+  EXPECT_THAT(control("GET", "/_control/executions").body, HasSubstr("\"input\":\"null\""));
+}
+
 TEST_F(Storage, CountsCallsAndBytesOfEachApp) {
   start_apps();
   constexpr long long size = 300'000;  // far above what polling adds

@@ -49,7 +49,12 @@ class Admin : public ::testing::Test {
                   done(result_);
               },
               {},
-              {}}} {}
+              {},
+              [] { return std::string{R"({"profile":"orders"})"}; },
+              [this](const FaultCommand& command) {
+                faults_.push_back(command);
+                return result_;
+              }}} {}
 
   ServerResponse ask(const ServerRequest& request) {
     std::optional<ServerResponse> answer;
@@ -61,6 +66,7 @@ class Admin : public ::testing::Test {
   Picture picture_ = sample_picture();
   ActionResult result_{ActionResult::Kind::done, "fine"};
   std::vector<Call> calls_;
+  std::vector<FaultCommand> faults_;
   bool slow_ = false;
   std::function<void(ActionResult)> waiting_;
   AdminApi api_;
@@ -115,6 +121,30 @@ TEST_F(Admin, AMalformedDurationIsABadRequestAndDoesNothing) {
   EXPECT_EQ(response.status, 400);
   EXPECT_THAT(response.body, HasSubstr("has no unit"));
   EXPECT_TRUE(calls_.empty());
+}
+
+TEST_F(Admin, ServesTheEffectiveConfiguration) {
+  EXPECT_EQ(ask(request("GET", "/api/config")).body, R"({"profile":"orders"})");
+}
+
+TEST_F(Admin, AFaultIsForAnEndpointAndATimeAndIsHealed) {
+  ask(request("POST", "/api/faults?endpoint=my%20app&for=10s&mode=reset&delay=30ms"));
+  ask(request("POST", "/api/faults/heal?endpoint=my%20app"));
+  ASSERT_EQ(faults_.size(), 2U);
+  EXPECT_EQ(faults_[0].endpoint, "my app");
+  EXPECT_EQ(faults_[0].lasts, config::Millis{10'000});
+  EXPECT_EQ(transport::describe(faults_[0].fault), "mode=reset delay=30ms");
+  EXPECT_FALSE(faults_[0].heal);
+  EXPECT_TRUE(faults_[1].heal);
+}
+
+TEST_F(Admin, AMalformedFaultIsABadRequestAndDoesNothing) {
+  for (const char* query :
+       {"", "for=10s&mode=reset", "endpoint=a&mode=reset", "endpoint=a&for=10&mode=reset",
+        "endpoint=a&for=10s&mode=explode", "endpoint=a&for=10s&path=%2F",
+        "endpoint=a&for=10s&colour=red", "endpoint=a&for=10s&times"})
+    EXPECT_EQ(ask(request("POST", std::string{"/api/faults?"} + query)).status, 400) << query;
+  EXPECT_TRUE(faults_.empty());
 }
 
 TEST_F(Admin, ARefusedCommandIsAConflictAndAnUnknownNameIsNotFound) {

@@ -30,6 +30,7 @@ TEST(HubWire, AnExchangeIsReadBack) {
   report.held = {{7, 3}};
   report.finished = {{8, 4, "\"done\""}};
   report.orchestrates = false;
+  report.functions = {"Order", "Invoice"};
   report.capacity = 9;
   report.release = true;
   const auto again = read_report(write_report(report));
@@ -41,6 +42,7 @@ TEST(HubWire, AnExchangeIsReadBack) {
   EXPECT_EQ(again->finished.at(0).id, 8);
   EXPECT_EQ(again->finished.at(0).result, "\"done\"");
   EXPECT_FALSE(again->orchestrates);
+  EXPECT_EQ(again->functions, report.functions);
   EXPECT_EQ(again->capacity, 9u);
   EXPECT_TRUE(again->release);
 
