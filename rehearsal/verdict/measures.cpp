@@ -97,7 +97,7 @@ std::optional<Millis> http_rto(const Story& story) {
     const Waits waits = waits_of(requests);
     longest = std::max(longest, waits.longest);
     if (!waits.open_since) continue;
-    if (!recovered) return std::nullopt;
+    if (!recovered || *waits.open_since >= story.over()) return std::nullopt;
     longest = std::max(longest, *recovered - *waits.open_since);
   }
   return millis(longest);

@@ -14,6 +14,7 @@ class Objectives {
             const std::optional<Millis>& measured, const std::string& meaning) {
     if (!target) return;
     ObjectiveResult& out = add(name, "≤ " + text(*target), text(measured), meaning);
+    out.is_time = true;
     if (!story_.trouble)
       not_measured(out, "nothing was broken");
     else

@@ -41,6 +41,7 @@ struct Reconciliation {
   };
   std::vector<Word> examples;  // of what should not be, at most 5 of each word
 };
+// Leaves `polls_stale` to `judge`: a start does not tell it.
 Reconciliation reconcile(const std::vector<Start>&, const std::vector<Execution>&,
                          bool executions_known);
 
@@ -51,10 +52,11 @@ struct Latency {
 };
 
 // "The trouble" is the first fault; without one, or when it comes earlier, the first operation (a
-// planned swap). "Broken" is the endpoint of the first fault that hit one, else the one that an
-// operation took out; there is none when only something else broke (storage, the proxy). "The heal"
-// is the last end of a fault of the best endpoint, else of any fault, or the operation that gave
-// the endpoint back, whichever came last. A good answer is one without `Request::trouble`.
+// planned swap). "Broken" is the endpoint of the first fault that hit one; when only something else
+// broke (storage, a process, the proxy) the best endpoint, whose loss is felt; without a fault the
+// one that an operation took out. "The heal" is the last end of a fault of the best endpoint, else
+// of any fault, or the operation that gave the endpoint back, whichever came last. A good answer is
+// one without `Request::trouble`.
 // A time that is not set was not seen: it never happened, or makes no sense in this run.
 struct Measures {
   // From the fault of the broken endpoint until the proxy no longer had it as Online: the time of
@@ -69,9 +71,10 @@ struct Measures {
   // The longest that any client waited for a good answer, from the trouble on: since the first of
   // its requests (GETs and starts) that had none yet was due, or since the trouble if that came
   // later, until one of its requests was answered well. So a failed request ends no wait, nor does
-  // a lucky answer to somebody else. For a client that had failures and asked no more the wait ends
-  // with the first good answer to a request that was due after the last one that failed, whoever
-  // sent them. Not set when there was none: the run ended without a recovery.
+  // a lucky answer to somebody else. The wait of a client that failed while the best endpoint was
+  // away and asked no more ends with the first good answer to a request that was due after the last
+  // one that failed, whoever sent them. Not set when a client was left waiting otherwise, or nobody
+  // was answered well any more: the run ended without a recovery.
   std::optional<Millis> http_rto;
   // From the trouble until the first orchestration completed whose start was sent after the trouble
   // and accepted: by the storage accounts' journals, else when its client saw it.
@@ -101,7 +104,8 @@ enum class Met { yes, no, not_measured };
 struct ObjectiveResult {
   std::string name, target, measured;
   Met met = Met::not_measured;
-  std::string why;  // what it means, or why it was not measured
+  std::string why;       // what it means, or why it was not measured
+  bool is_time = false;  // which a busy machine makes longer
 };
 
 // `kept`: observed, and not later than predicted plus a tenth and half a second, which a busy

@@ -1,6 +1,7 @@
 """Faults that the proxy plays in its own upstream leg (`faults.allow`), as a rehearsal on a running proxy uses them."""
 
 import http.client
+import json
 import os
 import sys
 import threading
@@ -10,7 +11,7 @@ import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import certificates
-from support import Answer, EndToEnd, request, understudy, wait_until
+from support import Answer, EndToEnd, executable, request, understudy, wait_until
 
 
 class Faults(EndToEnd):
@@ -110,7 +111,6 @@ class Faults(EndToEnd):
         self.assertEqual(proxy.get("/").text, "primary")
 
     def tls_front(self, stand_in, files) -> int:
-        from support import executable
         front = self.process("understudy-link", [
             executable("understudy-link"), "--listen", "127.0.0.1:0", "--to", f"127.0.0.1:{stand_in.port}",
             "--tls-certificate", files[0], "--tls-key", files[1]], r"^listening on \S+:(?P<port>\d+)$")
@@ -184,6 +184,63 @@ class Faults(EndToEnd):
             one.join(60)
         self.assertEqual(wrong, [])
         self.assertEqual(len(primary.requests), 1000)
+
+    # --- a rehearsal on a running proxy ---
+
+    def scenario(self, fault: dict):
+        path = self.folder / "attached.json"
+        path.write_text(json.dumps({
+            "scenario": "attached", "title": "On a running proxy", "about": "Real endpoints.",
+            # Only their names count here: what runs behind the proxy is what it is.
+            "topology": {"task_hub": "none", "endpoints": [{"name": "primary", "stand_in": {}},
+                                                           {"name": "secondary", "stand_in": {}}]},
+            "objectives": {"http_rto": "10s"}, "steady": {"for": "500ms"}, "limit": "60s",
+            "load": {"rate": 20, "mix": {"get": 100, "start": 0}},
+            "steps": [{**fault, "target": "primary"},
+                      {"wait_until": {"active": "secondary"}, "within": "10s"},
+                      {"heal": "primary"},
+                      {"wait_until": {"active": "primary"}, "within": "20s"}]}))
+        return path
+
+    def attach(self, proxy, scenario, *args):
+        executable("understudy-rehearse")
+        return understudy("rehearse", str(scenario), "--attach", proxy.admin, "--target", proxy.url, "--i-mean-it", "--max-error-rate", "90%",
+                          "--plain", "--report", str(self.folder / "report"), *args, timeout=90)
+
+    def test_a_rehearsal_attaches_breaks_the_way_and_heals_it(self):
+        primary, secondary = self.stand_in("primary"), self.stand_in("secondary")
+        proxy = self.rehearsed(primary, secondary)
+        for fault in ({"fault": "freeze"}, {"fault": "kill"}, {"fault": "answer", "status": 503}):
+            done = self.attach(proxy, self.scenario(fault))
+            self.assertEqual(done.code, 0, done.out + done.err)
+            self.assertEqual(self.alerts(proxy), [], fault)
+        counted = {mode: proxy.metric("understudy_faults_injected_total", endpoint="primary", mode=mode)
+                   for mode in ("blackhole", "refuse", "answer")}
+        self.assertEqual(counted, {"blackhole": 1, "refuse": 1, "answer": 1})
+
+    def test_a_rehearsal_is_told_what_it_may_not_play(self):
+        primary, secondary = self.stand_in("primary"), self.stand_in("secondary")
+        proxy = self.proxy(self.config(primary, secondary))
+        wait_until(lambda: proxy.endpoint("secondary")["monitorStatus"] == "Online", what="online")
+        refused = self.attach(proxy, self.scenario({"fault": "freeze"}))
+        self.assertNotEqual(refused.code, 0)
+        self.assertIn("faults.allow", refused.out + refused.err)
+
+    def test_a_rehearsal_that_is_killed_is_healed_by_the_proxy(self):
+        primary, secondary = self.stand_in("primary"), self.stand_in("secondary")
+        proxy = self.rehearsed(primary, secondary)
+        scenario = self.scenario({"fault": "freeze"})
+        text = json.loads(scenario.read_text())
+        text["steps"][2:2] = [{"wait_until": {"since_fault": "30s"}, "within": "40s"}]
+        scenario.write_text(json.dumps(text))
+        rehearsal = self.process("understudy-rehearse", [
+            executable("understudy-rehearse"), str(scenario), "--attach", proxy.admin, "--target", proxy.url,
+            "--i-mean-it", "--max-error-rate", "90%", "--plain", "--report", str(self.folder / "report")])
+        proxy.wait_for_active("secondary", 30)
+        rehearsal.kill()
+        self.assertIn("fault_injected primary", self.alerts(proxy))
+        proxy.wait_for_active("primary", 30)
+        self.assertEqual(self.alerts(proxy), [])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The npm packages of these tests, installed into build/rehearsals by the first that needs them.
 
-    azurite = packages.azurite()          # command words, or SkipTest where there is no npm
-    packages.modules()                    # for NODE_PATH
+    packages.modules()       # for NODE_PATH; SkipTest where there is no npm
+    packages.chromium()      # the browser
 
 No lock file is kept, for it would name the registry of whoever made it. With UNDERSTUDY_NEED_PACKAGES=1, as
 ./dev sets it, a missing package is a failure and not a skip.
@@ -44,10 +44,6 @@ def modules() -> pathlib.Path:
                 missing(f"npm install failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
             stamp.write_text(wanted)
     return FOLDER / "node_modules"
-
-
-def azurite() -> list[str]:
-    return ["node", str(modules() / "azurite" / "dist" / "src" / "azurite.js")]
 
 
 def chromium() -> str:

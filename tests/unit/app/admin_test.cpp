@@ -36,25 +36,27 @@ class Admin : public ::testing::Test {
     bool operator==(const Call&) const = default;
   };
 
-  Admin()
-      : api_{"127.0.0.1",
-             {[this] { return picture_; },
-              [this] { return picture_.recent; },
-              [this](Action action, const std::string& name, std::optional<config::Millis> time,
+  Admin() : api_{"127.0.0.1", actions()} {}
+
+  AdminActions actions() {
+    AdminActions out;
+    out.picture = [this] { return picture_; };
+    out.events = [this] { return picture_.recent; };
+    out.effective_config = [] { return std::string{R"({"profile":"orders"})"}; };
+    out.inject_fault = [this](const FaultCommand& command) {
+      faults_.push_back(command);
+      return result_;
+    };
+    out.act = [this](Action action, const std::string& name, std::optional<config::Millis> time,
                      std::function<void(ActionResult)> done) {
-                calls_.push_back({action, name, time});
-                if (slow_)
-                  waiting_ = std::move(done);
-                else
-                  done(result_);
-              },
-              {},
-              {},
-              [] { return std::string{R"({"profile":"orders"})"}; },
-              [this](const FaultCommand& command) {
-                faults_.push_back(command);
-                return result_;
-              }}} {}
+      calls_.push_back({action, name, time});
+      if (slow_)
+        waiting_ = std::move(done);
+      else
+        done(result_);
+    };
+    return out;
+  }
 
   ServerResponse ask(const ServerRequest& request) {
     std::optional<ServerResponse> answer;

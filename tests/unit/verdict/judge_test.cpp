@@ -455,6 +455,21 @@ TEST(Outcomes, AnEarlyEndAfterTheFaultIsAMissAndAnInterruptionIsItself) {
   EXPECT_EQ(run.judge().outcome, Outcome::interrupted);
 }
 
+TEST(Outcomes, AMachineThatWasTooBusyExcusesTimesButNothingElse) {
+  Play run;
+  run.outage().load();
+  run.get(20s, 3s, "primary", "", 9);
+  run.play.objectives.http_rto = 1s;
+  EXPECT_EQ(run.judge().outcome, Outcome::missed);
+  run.record.load_late = 800ms;
+  EXPECT_EQ(run.judge().outcome, Outcome::inconclusive);
+  EXPECT_THAT(run.judge().summary, HasSubstr("too busy to say"));
+  run.play.objectives.lost_starts = 0;
+  EXPECT_EQ(run.judge().outcome, Outcome::inconclusive);
+  run.start(3).final.clear();
+  EXPECT_EQ(run.judge().outcome, Outcome::missed) << "a lost start is lost on any machine";
+}
+
 TEST(Outcomes, HaveTheirExitCodes) {
   EXPECT_EQ(exit_code(Outcome::passed), 0);
   EXPECT_EQ(exit_code(Outcome::missed), 1);

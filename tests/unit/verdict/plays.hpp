@@ -145,8 +145,7 @@ inline Play sound_outage() {
   }
   record.events.push_back(health(known_at, "primary", "Degraded"));
   record.events.push_back(health(healed_at + 1s, "primary", "Online"));
-  record.faults.push_back(
-      fault(scenario::FaultKind::kill, "primary", fault_at, healed_at));
+  record.faults.push_back(fault(scenario::FaultKind::kill, "primary", fault_at, healed_at));
   record.steady_before.emplace();
   record.steady_after.emplace();
   record.steady_before->held = record.steady_after->held = true;

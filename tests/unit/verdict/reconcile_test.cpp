@@ -12,10 +12,11 @@ namespace {
 using Words = std::map<std::string, std::int64_t>;
 
 Words words_of(const Reconciliation& r) {
-  const Words all{{"once", r.once},           {"completed", r.completed}, {"refused", r.refused},
-                  {"unknown", r.unknown},     {"failed", r.failed},       {"ghost", r.ghost},
-                  {"duplicate", r.duplicate}, {"lost", r.lost},           {"stranded", r.stranded},
-                  {"misnamed", r.misnamed},   {"nobodys", r.nobodys},     {"unanswered", r.unanswered}};
+  const Words all{
+      {"once", r.once},           {"completed", r.completed}, {"refused", r.refused},
+      {"unknown", r.unknown},     {"failed", r.failed},       {"ghost", r.ghost},
+      {"duplicate", r.duplicate}, {"lost", r.lost},           {"stranded", r.stranded},
+      {"misnamed", r.misnamed},   {"nobodys", r.nobodys},     {"unanswered", r.unanswered}};
   Words out;
   for (const auto& [word, count] : all)
     if (count != 0) out.emplace(word, count);
@@ -24,7 +25,9 @@ Words words_of(const Reconciliation& r) {
 
 constexpr int odd_one = 7;
 
-Start good() { return accepted(odd_one, 1s, 3s); }
+Start good() {
+  return accepted(odd_one, 1s, 3s);
+}
 Start not_final() {
   Start out = good();
   out.final.clear();
@@ -41,7 +44,9 @@ Start chosen(const char* id) {
   out.given_id = id;
   return out;
 }
-Execution run() { return run_of(odd_one); }
+Execution run() {
+  return run_of(odd_one);
+}
 Execution running() {
   Execution out = run();
   out.status = "Running";
@@ -68,7 +73,9 @@ Execution without_payload() {
   out.number.reset();
   return out;
 }
-Execution of_another() { return run_of(99); }
+Execution of_another() {
+  return run_of(99);
+}
 
 struct Planted {
   const char* what;
@@ -99,27 +106,22 @@ INSTANTIATE_TEST_SUITE_P(
         Planted{"refused and did not run", told(odd_one, Said::refused), {}, {{"refused", 1}}},
         Planted{"refused, but ran", told(odd_one, Said::refused), {run()}, {{"ghost", 1}}},
         Planted{"failed and did not run", told(odd_one, Said::failed), {}, {{"failed", 1}}},
-        Planted{"failed, but ran",
-                told(odd_one, Said::failed),
-                {run()},
-                {{"failed", 1}, {"ghost", 1}}},
+        Planted{
+            "failed, but ran", told(odd_one, Said::failed), {run()}, {{"failed", 1}, {"ghost", 1}}},
         Planted{"failed, but ran twice",
                 told(odd_one, Said::failed),
                 {run(), run()},
                 {{"failed", 1}, {"ghost", 1}, {"duplicate", 1}}},
-        Planted{"nobody knows, and it ran", told(odd_one, Said::unknown), {run()}, {{"unknown", 1}}},
-        Planted{"nobody knows, and it did not run",
-                told(odd_one, Said::unknown),
-                {},
-                {{"unknown", 1}}},
+        Planted{
+            "nobody knows, and it ran", told(odd_one, Said::unknown), {run()}, {{"unknown", 1}}},
+        Planted{
+            "nobody knows, and it did not run", told(odd_one, Said::unknown), {}, {{"unknown", 1}}},
         Planted{"nobody knows, and it ran twice",
                 told(odd_one, Said::unknown),
                 {run(), run()},
                 {{"unknown", 1}, {"duplicate", 1}}},
-        Planted{"ran twice in one hub",
-                good(),
-                {run(), run()},
-                {{"completed", 1}, {"duplicate", 1}}},
+        Planted{
+            "ran twice in one hub", good(), {run(), run()}, {{"completed", 1}, {"duplicate", 1}}},
         Planted{"ran once in each hub",
                 good(),
                 {in_hub("a"), in_hub("b")},

@@ -1,37 +1,24 @@
-"""An app that holds a lease on a blob in a real storage emulator, through the emulator's freeze and its crash.
+"""An app that holds a lease on a blob in a real storage emulator (npm azurite), through the emulator's freeze and its
+crash."""
 
-Azurite is looked for in $UNDERSTUDY_AZURITE, in the PATH, and where the tests of real clients install it
-(build/clients). Without it the tests are skipped; with UNDERSTUDY_NEED_AZURITE=1 they fail."""
-
-import os
 import pathlib
-import shutil
 import socket
 import sys
 import unittest
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from support import ROOT, EndToEnd, executable, free_port, request, wait_until
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
+from support import EndToEnd, executable, free_port, request, wait_until
+from test_clients import MODULES, setUpModule  # noqa: F401 - unittest calls it
 
 EVERY = 0.2  # seconds between renewals
-
-
-def find_azurite() -> str:
-    found = os.environ.get("UNDERSTUDY_AZURITE") or shutil.which("azurite")
-    installed = ROOT / "build" / "clients" / "node_modules" / ".bin" / "azurite"
-    if found or installed.exists():
-        return found or str(installed)
-    why = "azurite is not installed: npm install azurite@3.35.0, and put node_modules/.bin into the PATH"
-    if os.environ.get("UNDERSTUDY_NEED_AZURITE") == "1":
-        raise AssertionError(why)
-    raise unittest.SkipTest(why)
 
 
 class BlobLease(EndToEnd):
     def azurite(self, port: int):
         """One that keeps its blobs over a restart."""
         started = self.process("azurite", [
-            find_azurite(), "--silent", "--location", pathlib.Path(self.folder) / "azurite",
+            str(MODULES / "node_modules" / ".bin" / "azurite"), "--silent", "--location", pathlib.Path(self.folder) / "azurite",
             "--blobHost", "127.0.0.1", "--blobPort", port, "--queueHost", "127.0.0.1", "--queuePort", "0",
             "--tableHost", "127.0.0.1", "--tablePort", "0", "--skipApiVersionCheck", "--disableTelemetry"])
         wait_until(lambda: self.accepts(port), 60, f"azurite listens; it said {started.text!r}")
