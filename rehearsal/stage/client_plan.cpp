@@ -107,10 +107,14 @@ std::string final_status(int status, const std::string& body) {
   return {};
 }
 
+bool leads_back(const std::string& url, const std::string& origin) {
+  return url.starts_with(origin + "/") || (url.starts_with('/') && !url.starts_with("//"));
+}
+
 void note_wrong_urls(const std::string* location, const std::string& body,
                      const std::string& origin, verdict::Start& start) {
   const auto look = [&](const std::string& url) {
-    if (!url.starts_with(origin + "/") && start.wrong_urls.size() < most_wrong_urls)
+    if (!leads_back(url, origin) && start.wrong_urls.size() < most_wrong_urls)
       start.wrong_urls.push_back(url.substr(0, url.find('?')));  // the query holds keys
   };
   if (location) look(*location);

@@ -43,6 +43,9 @@ std::string take_start_answer(int status, const std::string* outcome,
 // The runtime status in the answer to a poll when it is a final one, else "".
 std::string final_status(int status, const std::string& body);
 
+// Whether a client that follows this URL comes back to `origin`; a relative one does.
+bool leads_back(const std::string& url, const std::string& origin);
+
 // URLs of a check-status payload or Location that do not lead back to `origin`.
 void note_wrong_urls(const std::string* location, const std::string& body,
                      const std::string& origin, verdict::Start& start);

@@ -45,6 +45,12 @@ std::string target_of(const std::string& url) {
   return path == std::string::npos ? "/" : url.substr(path);
 }
 
+// As it stands before the path of a URL: somebody may have typed a slash after it.
+std::string without_slash(std::string origin) {
+  while (origin.ends_with('/')) origin.pop_back();
+  return origin;
+}
+
 }  // namespace
 
 // Outlives the load as long as a coroutine needs it; then nothing is written into the record.
@@ -55,7 +61,7 @@ struct Load::Impl : std::enable_shared_from_this<Impl> {
        const Clock& clock_in, verdict::RunRecord& record_in)
       : executor{std::move(executor_in)},
         load{load_in},
-        origin{std::move(origin_in)},
+        origin{without_slash(std::move(origin_in))},
         clock{clock_in},
         record{record_in},
         plan{load},
@@ -214,7 +220,7 @@ Load::Impl::Task Load::Impl::start(PlannedRequest planned, At due) {
 
 // Exactly the URL of the answer, as a client does that trusts it.
 Load::Impl::Task Load::Impl::follow(std::size_t index, std::string url, int client) {
-  const bool ours = url.starts_with(origin + "/");
+  const bool ours = leads_back(url, origin);
   asio::steady_timer timer{executor};
   boost::system::error_code ignored;
   while (!home && !dropped) {

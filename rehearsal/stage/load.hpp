@@ -1,7 +1,8 @@
 // The clients of a rehearsal: requests at a steady rate, each sent when it is due whatever became
 // of the others, and for each start a client that follows it as the answer says: polls of exactly
-// the URL it was given until the status is final. Everything seen goes into the record. At most
-// rate * patience requests are open at a time. Owned by the conductor, on its thread.
+// the URL it was given until the status is final. Everything seen goes into the record. When more
+// than twice rate * patience are open, polls included, what is due is noted as not sent. Owned by
+// the conductor, on its thread.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

@@ -4,12 +4,11 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <cstdio>
-#include <ctime>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
+#include "rehearsal/stage/account_reader.hpp"
 #include "rehearsal/stage/call.hpp"
 #include "transport/spawn.hpp"
 
@@ -24,19 +23,6 @@ namespace {
 
 constexpr auto every = 100ms;
 constexpr At longest_gap{500'000};  // between stored glimpses that show the same
-
-// RFC 3339 in UTC, with a fraction, as the admin API writes it.
-std::optional<std::chrono::system_clock::time_point> parse_time(const std::string& text) {
-  std::tm parts{};
-  int millis = 0;
-  const int read =
-      std::sscanf(text.c_str(), "%d-%d-%dT%d:%d:%d.%3dZ", &parts.tm_year, &parts.tm_mon,
-                  &parts.tm_mday, &parts.tm_hour, &parts.tm_min, &parts.tm_sec, &millis);
-  if (read < 6) return std::nullopt;
-  parts.tm_year -= 1900;
-  parts.tm_mon -= 1;
-  return std::chrono::system_clock::from_time_t(timegm(&parts)) + std::chrono::milliseconds{millis};
-}
 
 std::string text_at(const json& object, const char* name) {
   const auto found = object.find(name);
@@ -110,13 +96,13 @@ asio::awaitable<void> Watch::Impl::look_on() {
   looking = false;
 }
 
-// Events first: a status that shows a change is never older than the event that tells of it.
+// Events first: a status that shows a change is never older than the event that tells of it. When
+// they have no answer the status is not asked for: a frozen proxy is seen after one limit.
 asio::awaitable<void> Watch::Impl::look() {
+  verdict::Glimpse glimpse;
+  glimpse.at = clock.now();
   const Call for_events = call_of("/api/events");
   const Answer events = co_await call(for_events);
-  const Call for_status = call_of("/api/status");
-  const At asked = clock.now();
-  const Answer status = co_await call(for_status);
   if (dropped) co_return;
   if (events.status == 200) {
     const json parsed = json::parse(events.body, nullptr, false);
@@ -124,25 +110,29 @@ asio::awaitable<void> Watch::Impl::look() {
         list != parsed.end() && list->is_array())
       note_events(*list);
   }
-  verdict::Glimpse glimpse;
-  const json parsed = json::parse(status.body, nullptr, false);
-  if (status.status == 200 && parsed.is_object())
-    glimpse = glimpse_of(parsed);
-  else
-    glimpse.reachable = false;
-  glimpse.at = asked;
+  glimpse.reachable = false;
+  if (events.status != 0) {
+    const At asked = clock.now();
+    const Call for_status = call_of("/api/status");
+    const Answer status = co_await call(for_status);
+    if (dropped) co_return;
+    const json parsed = json::parse(status.body, nullptr, false);
+    if (status.status == 200 && parsed.is_object()) glimpse = glimpse_of(parsed);
+    glimpse.at = asked;
+  }
   note_glimpse(std::move(glimpse));
 }
 
 // The list holds what a process remembers, oldest or newest first. A new process counts anew: its
-// first event came later than the last one that was noted.
+// first event came later than the last one that was noted. What a running proxy remembers from
+// before the run is no part of it.
 void Watch::Impl::note_events(const json& events) {
   std::vector<std::pair<std::int64_t, verdict::ProxyEvent>> found;
   for (const json& one : events) {
     if (!one.is_object() || !one.contains("sequence") || !one["sequence"].is_number_integer())
       continue;
     verdict::ProxyEvent event;
-    const auto at = parse_time(text_at(one, "at"));
+    const auto at = parse_utc(text_at(one, "at"));
     if (!at) continue;
     event.at = clock.at(*at);
     event.kind = text_at(one, "kind");
@@ -167,7 +157,7 @@ void Watch::Impl::note_events(const json& events) {
   for (auto& [sequence, event] : found) {
     if (sequence <= last_sequence) continue;
     last_sequence = sequence;
-    record.events.push_back(std::move(event));
+    if (event.at >= At{0}) record.events.push_back(std::move(event));
   }
 }
 

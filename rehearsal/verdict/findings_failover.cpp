@@ -16,10 +16,14 @@ void Findings::about_failover() {
         many(m.failed_after, "request", "requests") + " failed while \"" + story_.broken +
             "\" passed its probes: nobody noticed",
         "probe what requests need (probe.path of a health endpoint that tries its dependencies)");
-  if (outage && m.detect && !m.failover && m.failed_after > 0)
+  const bool had_another =
+      std::none_of(record_.glimpses.begin(), record_.glimpses.end(), none_online);
+  if (outage && m.detect && !m.failover && m.failed_after > 0 && had_another)
     add(Severity::high,
-        "\"" + story_.broken + "\" counted as degraded, and no other endpoint took over",
-        "see why the others could not: degraded, disabled, or none is configured");
+        "\"" + story_.broken +
+            "\" counted as degraded, and no other endpoint took over although one was Online",
+        "`understudy status` says why the active one was chosen: a hold, a drain, or sticky "
+        "clients");
   for (const ObjectiveResult& one : judgement_.objectives) {
     const bool of_detection = one.name == "detect" || one.name == "http_rto";
     if (!outage || !m.detect || !of_detection || one.met != Met::no) continue;

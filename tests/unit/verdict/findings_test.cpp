@@ -113,7 +113,7 @@ std::vector<Row> about_the_outage() {
        [](Play& p) {
          for (std::size_t i = 50; i < 60; ++i) p.record.glimpses[i].alerts = {"disagreement"};
        }},
-      {"no_failover", Severity::high, "no other endpoint took over", "degraded, disabled",
+      {"no_failover", Severity::high, "no other endpoint took over", "understudy status",
        [](Play& p) { fail_gets(p, fault_at, back_at); }},
       {"late_detection", Severity::medium,
        "detect was missed, and until the endpoint counted as degraded 400 ms went by",
@@ -297,6 +297,14 @@ TEST(Findings, ARefusalIsNotCalledAFailureAsWell) {
     EXPECT_EQ(judgement.starts.failed, 18);
     EXPECT_FALSE(has(judgement, "starts failed:")) << texts(judgement);
   }
+}
+
+TEST(Findings, WithEverythingDownThereWasNothingToTakeOver) {
+  Play play = sound_outage();
+  fail_gets(play, fault_at, back_at);
+  none_online(play);
+  EXPECT_FALSE(has(play.judge(), "took over")) << texts(play.judge());
+  EXPECT_TRUE(has(play.judge(), "no endpoint was Online")) << texts(play.judge());
 }
 
 TEST(Findings, ADeadProxyIsNoEndpointThatNobodyNoticed) {
