@@ -415,7 +415,9 @@ class Performance {
 
   void compare_settings() {
     run_.compared_with = command_.compare_with;
-    const std::string text = scenario::proxy_config(run_.scenario, {});
+    // What the proxy was really given; without one, what it would be given.
+    const std::string text = config::Environment::read_file(evidence() + "/understudy.json")
+                                 .value_or(scenario::proxy_config(run_.scenario, {}));
     std::string problem;
     run_.config_differences =
         differences_from(command_.compare_with, token_, text, process_environment(), problem);

@@ -32,7 +32,7 @@ std::optional<Millis> seconds_at(const json& bounds, const char* name) {
 
 // They differ by what a rehearsal is, or must not be read side by side.
 bool is_of_the_place(std::string_view path) {
-  constexpr std::array<std::string_view, 13> places{"profile",
+  constexpr std::array<std::string_view, 14> places{"profile",
                                                     "listen",
                                                     "admin",
                                                     "log",
@@ -42,6 +42,7 @@ bool is_of_the_place(std::string_view path) {
                                                     "public_origin",
                                                     "durable.ledger.path",
                                                     ".url",
+                                                    ".probe.port",
                                                     ".keys",
                                                     ".tls",
                                                     ".host"};

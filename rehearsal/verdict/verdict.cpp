@@ -111,8 +111,9 @@ void conclude(const Story& story, Judgement& out) {
     out.summary = "The run was ended early: " + record.aborted + ".";
     return;
   }
-  // A promise about time that was not kept while the machine kept the clients themselves waiting
-  // says nothing of the proxy; one about what ran, or failed, does.
+  // A promise about time (a step and the steady state have their limits too) that was not kept
+  // while the machine kept the clients themselves waiting says nothing of the proxy; one about what
+  // ran, or failed, does.
   if (misses.counts == 0 && record.load_late > too_late) {
     out.outcome = Outcome::inconclusive;
     out.summary = "The machine was too busy to say (the load was sent up to " +
