@@ -27,6 +27,7 @@ class Findings {
   void about_steps();
   void about_failover();
   void about_clients_that_stayed();
+  void about_clients_not_back();
   void about_latency();
   void about_answers();
   void about_refused_starts();

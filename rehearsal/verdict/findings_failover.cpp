@@ -35,6 +35,7 @@ void Findings::about_failover() {
         "shorten probe.interval, probe.timeout or probe.tolerated_failures");
   }
   about_clients_that_stayed();
+  about_clients_not_back();
   if (m.switches > 4)
     add(Severity::medium, "the active endpoint changed " + std::to_string(m.switches) + " times",
         "raise failback.healthy_for, or leave failback.flap_factor above 1: each relapse then "
@@ -55,6 +56,20 @@ void Findings::about_clients_that_stayed() {
             " went on to the degraded endpoint: sticky clients ride their answer until its TTL "
             "ends",
         "stickiness.on_degraded: release leaves a dead endpoint at once; DNS cannot do that");
+}
+
+// The proxy was back on its best endpoint, and the run over before a client's sticky answer was.
+void Findings::about_clients_not_back() {
+  if (!story_.healed || story_.back || record_.glimpses.empty() ||
+      record_.glimpses.back().active != record_.best_endpoint)
+    return;
+  add(Severity::low,
+      "\"" + record_.best_endpoint +
+          "\" was active again, but answered no client before the end: each keeps its sticky "
+          "answer "
+          "until the TTL ends",
+      "shorten stickiness.ttl, or end the steps with wait_until answered_by \"" +
+          record_.best_endpoint + "\"");
 }
 
 // Good answers of the outage that came much later than those before it, by what they waited for.

@@ -136,6 +136,15 @@ class Objectives(Rehearsals):
         self.assertEqual(run.code, 1, run.out + run.err)
         self.assertIn("no", run.objectives().values())
 
+    def test_the_scenario_in_the_readme_is_played_as_written(self):
+        readme = (ROOT / "README.md").read_text(encoding="utf-8")
+        blocks = [block for block in readme.split("```jsonc\n")[1:] if block.startswith('{ "scenario"')]
+        self.assertEqual(len(blocks), 1)
+        file = self.folder / "readme.json"
+        file.write_text(blocks[0].split("```")[0], encoding="utf-8")
+        run = self.play(file)
+        self.assertEqual(run.code, 0, run.out + run.err)
+
     def test_two_runs_are_compared(self):
         good = self.play(self.scenario())
         self.assertEqual(good.code, 0, good.out + good.err)

@@ -127,6 +127,13 @@ std::vector<Row> about_the_outage() {
          p.scenario.proxy = R"({"stickiness": {"on_degraded": "hold"}})";
          fail_gets(p, 4s, 5s);
        }},
+      {"clients_not_back", Severity::low, "keeps its sticky answer until the TTL ends",
+       "answered_by \"primary\"",
+       [](Play& p) {
+         for (Request& request : p.record.requests)
+           if (request.due >= back_at && request.served_by == "primary")
+             request.served_by = "secondary";
+       }},
       {"waited", Severity::low, "requests waited for the broken endpoint, up to 900 ms",
        "probe.timeout", [](Play& p) { slow_gets(p, fault_at, known_at, "secondary"); }},
       {"slow_itself", Severity::low, "\"primary\" itself answered", "a slow answer",
