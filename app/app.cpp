@@ -336,11 +336,10 @@ void App::update_alerts() {
 }
 
 void App::take_records() {
-  std::uint64_t dropped = 0;
-  records_.clear();
-  data_plane_.take_records(records_, dropped);
-  history_.set_dropped_records(dropped);
-  log_.write_access(records_, [this](EndpointId id) { return registry_.name_of(id); });
+  history_.set_dropped_records(data_plane_.take_records([this](const proxy::RequestRecord& r) {
+    log_.add_access(r, registry_.name_of(r.endpoint));
+  }));
+  log_.send_access();
 }
 
 // End ---------------------------------------------------------------------------------------------

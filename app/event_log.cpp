@@ -12,12 +12,6 @@
 namespace app {
 namespace {
 
-template <std::size_t N>
-std::string_view text_of(const std::array<char, N>& padded) {
-  const std::string_view all{padded.data(), padded.size()};
-  return all.substr(0, all.find('\0'));
-}
-
 std::string quoted(std::string_view text) {  // as a JSON string: no byte of it can end the line
   std::string out = "\"";
   proxy::append_json_escaped(out, text);
@@ -31,15 +25,6 @@ void add_member(std::string& out, std::string_view key, std::string_view text) {
 
 void add_member(std::string& out, std::string_view key, double number) {
   fmt::format_to(std::back_inserter(out), ",\"{}\":{:.6g}", key, number);
-}
-
-WallTime wall_time(std::int64_t micros) {
-  return WallTime{
-      std::chrono::duration_cast<WallTime::duration>(std::chrono::microseconds{micros})};
-}
-
-double millis(std::uint32_t micros) {
-  return micros / 1000.0;
 }
 
 spdlog::level::level_enum threshold(config::LogLevel level) {
@@ -87,48 +72,10 @@ std::string event_as_json(const Event& event) {
   return out + '}';
 }
 
-std::string access_as_text(const proxy::RequestRecord& r, std::string_view endpoint) {
-  const std::string_view note = text_of(r.note), trace = text_of(r.trace_id);
-  std::string out = fmt::format(
-      "{} access  {} {} {} {} -> {} {} ({}) {:.1f} ms [connect {:.1f}, first byte {:.1f}] in {} "
-      "out {}",
-      rfc3339(wall_time(r.wall_us)), text_of(r.client), text_of(r.kind), text_of(r.method),
-      quoted(text_of(r.path)), r.status, endpoint.empty() ? "-" : endpoint, to_string(r.reason),
-      millis(r.total_us), millis(r.connect_us), millis(r.first_byte_us), r.bytes_in, r.bytes_out);
-  if (r.attempts > 1) fmt::format_to(std::back_inserter(out), " attempts {}", r.attempts);
-  if (r.client_aborted) out += " client aborted";
-  if (r.unknown_outcome) out += " outcome unknown";
-  if (!note.empty()) out += " note " + quoted(note);
-  if (!trace.empty()) fmt::format_to(std::back_inserter(out), " trace {}", trace);
-  return out;
-}
-
-std::string access_as_json(const proxy::RequestRecord& r, std::string_view endpoint) {
-  std::string out =
-      fmt::format("{{\"at\":\"{}\",\"kind\":\"access\"", rfc3339(wall_time(r.wall_us)));
-  add_member(out, "client", text_of(r.client));
-  add_member(out, "requestKind", text_of(r.kind));
-  add_member(out, "method", text_of(r.method));
-  add_member(out, "path", text_of(r.path));
-  add_member(out, "status", static_cast<double>(r.status));
-  add_member(out, "endpoint", endpoint);
-  add_member(out, "reason", to_string(r.reason));
-  add_member(out, "attempts", static_cast<double>(r.attempts));
-  add_member(out, "totalMs", millis(r.total_us));
-  add_member(out, "connectMs", millis(r.connect_us));
-  add_member(out, "firstByteMs", millis(r.first_byte_us));
-  fmt::format_to(std::back_inserter(out), ",\"bytesIn\":{},\"bytesOut\":{}", r.bytes_in,
-                 r.bytes_out);
-  if (r.client_aborted) out += ",\"clientAborted\":true";
-  if (r.unknown_outcome) out += ",\"outcomeUnknown\":true";
-  add_member(out, "note", text_of(r.note));
-  add_member(out, "traceId", text_of(r.trace_id));
-  return out + '}';
-}
-
-// Two queues, so that a flood of access lines cannot push an alert out.
+// Two queues, so that a flood of access lines cannot push an alert out. An entry of the second is
+// a batch of lines.
 struct EventLog::Output {
-  static constexpr std::size_t event_queue = 2048, access_queue = 16384;
+  static constexpr std::size_t event_queue = 2048, access_queue = 256;
 
   explicit Output(const std::string& file) {
     if (file.empty())
@@ -152,7 +99,9 @@ struct EventLog::Output {
 };
 
 EventLog::EventLog(const config::Config::Log& settings)
-    : settings_{settings}, output_{std::make_unique<Output>(settings.file)} {
+    : settings_{settings},
+      lines_{settings.format},
+      output_{std::make_unique<Output>(settings.file)} {
   output_->events->set_level(threshold(settings_.level));
 }
 
@@ -166,6 +115,7 @@ std::string EventLog::configure(const config::Config::Log& settings) {
     return problem.what();
   }
   settings_ = settings;
+  lines_ = AccessLines{settings.format};
   output_->events->set_level(threshold(settings_.level));
   return "";
 }
@@ -187,16 +137,17 @@ void EventLog::write(std::string_view level, std::string_view kind, std::string_
   write(event);
 }
 
-void EventLog::write_access(const std::vector<proxy::RequestRecord>& records,
-                            const EndpointName& name_of) {
-  if (!settings_.access || records.empty()) return;
-  const bool json = settings_.format == config::LogFormat::json;
-  for (const proxy::RequestRecord& record : records) {
-    const std::string_view endpoint = name_of(record.endpoint);
-    const std::string line =
-        json ? access_as_json(record, endpoint) : access_as_text(record, endpoint);
-    output_->accesses->log(spdlog::level::info, spdlog::string_view_t{line});
-  }
+void EventLog::add_access(const proxy::RequestRecord& record, std::string_view endpoint) {
+  if (!settings_.access) return;
+  if (lines_.full()) send_access();
+  lines_.add(record, endpoint);
+}
+
+void EventLog::send_access() {
+  if (lines_.text().empty()) return;
+  const std::string_view text = lines_.text();
+  output_->accesses->log(spdlog::level::info, spdlog::string_view_t{text.data(), text.size()});
+  lines_.clear();
   output_->accesses->flush();
 }
 

@@ -3,22 +3,18 @@
 // that stalls delays neither health nor routing (then the oldest lines are dropped).
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "app/access_lines.hpp"
 #include "app/picture.hpp"
 #include "config/config.hpp"
-#include "proxy/request_record.hpp"
 
 namespace app {
 
 class EventLog {
  public:
-  using EndpointName = std::function<std::string_view(health::EndpointId)>;
-
   explicit EventLog(const config::Config::Log& settings);  // throws when the file cannot be opened
   ~EventLog();
 
@@ -28,20 +24,21 @@ class EventLog {
 
   void write(const Event& event);
   void write(std::string_view level, std::string_view kind, std::string_view text);
-  void write_access(const std::vector<proxy::RequestRecord>& records, const EndpointName& name_of);
+  // A finished request; `send_access` hands what was added since to the writing thread.
+  void add_access(const proxy::RequestRecord& record, std::string_view endpoint);
+  void send_access();
   bool access() const { return settings_.access; }
   void flush();
 
  private:
   struct Output;
   config::Config::Log settings_;
+  AccessLines lines_;
   std::unique_ptr<Output> output_;
 };
 
 // The lines themselves: pure.
 std::string event_as_text(const Event& event);
 std::string event_as_json(const Event& event);
-std::string access_as_text(const proxy::RequestRecord& record, std::string_view endpoint);
-std::string access_as_json(const proxy::RequestRecord& record, std::string_view endpoint);
 
 }  // namespace app

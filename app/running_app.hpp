@@ -156,7 +156,6 @@ class App {
   std::map<health::EndpointId, std::uint64_t> refused_starts_;  // replays whose key was refused
   std::map<health::EndpointId, std::uint64_t> attempts_;  // at the last tick, to see who serves
   std::vector<health::Evidence> evidence_;
-  std::vector<proxy::RequestRecord> records_;
   std::vector<ledger::StartNews> news_;
   StartWatch starts_;
   ClockWatch clocks_;

@@ -263,14 +263,13 @@ const WorkerCounters& DataPlane::counters(std::size_t worker) const {
   return impl_->workers[worker]->counters_view();
 }
 
-std::size_t DataPlane::take_records(std::vector<RequestRecord>& into, std::uint64_t& dropped) {
-  std::size_t count = 0;
-  dropped = 0;
+std::uint64_t DataPlane::take_records(const std::function<void(const RequestRecord&)>& visit) {
+  std::uint64_t dropped = 0;
   for (const auto& worker : impl_->workers) {
-    count += worker->records.take(into);
+    worker->records.take(visit);
     dropped += worker->records.dropped();
   }
-  return count;
+  return dropped;
 }
 
 }  // namespace proxy

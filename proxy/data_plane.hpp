@@ -64,8 +64,9 @@ class DataPlane {
 
   std::size_t workers() const;
   const WorkerCounters& counters(std::size_t worker) const;
-  // Moves finished requests out of the rings (for the access log); drops are counted.
-  std::size_t take_records(std::vector<RequestRecord>& into, std::uint64_t& dropped);
+  // Takes finished requests out of the rings (for the access log), in the order of each worker.
+  // Returns how many were dropped since the start because a ring was full.
+  std::uint64_t take_records(const std::function<void(const RequestRecord&)>& visit);
 
  private:
   struct Impl;

@@ -387,12 +387,6 @@ void Exchange::finish_request() {
 void Exchange::record(std::uint32_t total_us) {
   RequestRecord* slot = worker_.records.slot();
   if (!slot) return;
-  *slot = RequestRecord{};
-  const auto put = [](auto& into, std::string_view text) {
-    const std::size_t size = std::min(text.size(), into.size() - 1);
-    if (size > 0) std::memcpy(into.data(), text.data(), size);
-    into[size] = '\0';
-  };
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   slot->wall_us = std::chrono::duration_cast<std::chrono::microseconds>(now).count() - total_us;
   slot->total_us = total_us;
@@ -400,19 +394,18 @@ void Exchange::record(std::uint32_t total_us) {
   slot->first_byte_us = first_byte_us_;
   slot->bytes_in = bytes_in_;
   slot->bytes_out = bytes_out_;
-  if (endpoint_ && attempts_ > 0) slot->endpoint = (*endpoint_)->id;
+  slot->endpoint = endpoint_ && attempts_ > 0 ? (*endpoint_)->id : routing::no_endpoint;
   slot->status = static_cast<std::uint16_t>(client_gone_ && !answer_started_ ? 0 : status_);
   slot->attempts = attempts_;
   slot->reason = reason_;
-  slot->worker = static_cast<std::uint8_t>(worker_.index);
+  slot->kind = classified_.kind;
   slot->client_aborted = client_gone_;
   slot->unknown_outcome = unknown_outcome_;
-  put(slot->method, method_);
-  put(slot->kind, durable::to_string(classified_.kind));
+  slot->method = method_;
   char text[48];
-  put(slot->client, client_facts(text).address);
-  put(slot->path, framing_.path.substr(0, framing_.path.find('?')));
-  put(slot->note, failure_note_);
+  slot->client = client_facts(text).address;
+  slot->path = path_alone();
+  slot->note = failure_note_;
   worker_.records.publish();
 }
 

@@ -5,7 +5,6 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "proxy/request_record.hpp"
 
@@ -29,13 +28,13 @@ class RecordRing {
     written_.store(written_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   }
 
-  std::size_t take(std::vector<RequestRecord>& into) {
+  // The reader's side: each record is visited where it lies.
+  template <class Visit>
+  void take(const Visit& visit) {
     const std::uint64_t written = written_.load(std::memory_order_acquire);
     std::uint64_t read = read_.load(std::memory_order_relaxed);
-    const std::size_t count = static_cast<std::size_t>(written - read);
-    for (; read != written; ++read) into.push_back(records_[read % capacity]);
+    for (; read != written; ++read) visit(records_[read % capacity]);
     read_.store(read, std::memory_order_release);
-    return count;
   }
   std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 

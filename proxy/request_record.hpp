@@ -2,14 +2,33 @@
 // turned into an access-log line by the app's recorder on another thread. No key, no query string.
 #pragma once
 
-#include <array>
-#include <chrono>
+#include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
+#include "durable/request_kind.hpp"
 #include "routing/select_endpoint.hpp"
 
 namespace proxy {
+
+// A text of bounded size in place; what does not fit is cut.
+template <std::size_t Capacity>
+class ShortText {
+  static_assert(Capacity < 256);
+
+ public:
+  ShortText& operator=(std::string_view text) {
+    size_ = static_cast<std::uint8_t>(std::min(text.size(), Capacity));
+    if (size_ > 0) std::memcpy(bytes_, text.data(), size_);
+    return *this;
+  }
+  operator std::string_view() const { return {bytes_, size_}; }
+
+ private:
+  std::uint8_t size_ = 0;
+  char bytes_[Capacity];
+};
 
 // Fixed size: copied into a per-worker ring without allocation; long texts are cut.
 struct RequestRecord {
@@ -22,15 +41,13 @@ struct RequestRecord {
   std::uint16_t status = 0;  // 0: the client left before an answer
   std::uint8_t attempts = 0;
   routing::Reason reason = routing::Reason::none;
-  std::uint8_t worker = 0;
+  durable::RequestKind kind = durable::RequestKind::plain;
   bool client_aborted = false;
   bool unknown_outcome = false;
-  std::array<char, 12> method{};  // NUL-padded
-  std::array<char, 16> kind{};    // plain, start, instance, ...
-  std::array<char, 46> client{};  // address text
-  std::array<char, 33> trace_id{};
-  std::array<char, 160> path{};  // without the query
-  std::array<char, 48> note{};   // failure kind of the last failed attempt, or refusal
+  ShortText<11> method;
+  ShortText<45> client;  // address
+  ShortText<159> path;   // without the query
+  ShortText<47> note;    // failure kind of the last failed attempt, or refusal
 };
 
 }  // namespace proxy

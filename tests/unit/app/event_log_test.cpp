@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstring>
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -15,11 +15,6 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-template <std::size_t N>
-void set(std::array<char, N>& field, std::string_view text) {
-  std::memcpy(field.data(), text.data(), std::min(text.size(), N));
-}
-
 proxy::RequestRecord record() {
   proxy::RequestRecord r;
   r.wall_us = 1'700'000'000'250'000;
@@ -30,12 +25,18 @@ proxy::RequestRecord record() {
   r.status = 200;
   r.attempts = 2;
   r.reason = routing::Reason::retry;
-  set(r.method, "GET");
-  set(r.kind, "plain");
-  set(r.client, "127.0.0.1");
-  set(r.path, "/a b\"\n");
-  set(r.note, "connect_failed");
+  r.method = "GET";
+  r.kind = durable::RequestKind::plain;
+  r.client = "127.0.0.1";
+  r.path = "/a b\"\n";
+  r.note = "connect_failed";
   return r;
+}
+
+std::string line_of(config::LogFormat format, const proxy::RequestRecord& r) {
+  AccessLines lines{format};
+  lines.add(r, "secondary");
+  return std::string(lines.text());
 }
 
 Event event() {
@@ -70,7 +71,7 @@ TEST(EventLines, JsonParsesBack) {
 }
 
 TEST(AccessLines, TextShowsEndpointReasonAttemptsAndTimings) {
-  const std::string line = access_as_text(record(), "secondary");
+  const std::string line = line_of(config::LogFormat::text, record());
   EXPECT_THAT(line, HasSubstr("127.0.0.1 plain GET \"/a b\\\"\\n\" -> 200 secondary (retry)"));
   EXPECT_THAT(line, HasSubstr("12.3 ms [connect 0.2, first byte 11.0]"));
   EXPECT_THAT(line, HasSubstr("attempts 2"));
@@ -78,12 +79,46 @@ TEST(AccessLines, TextShowsEndpointReasonAttemptsAndTimings) {
 }
 
 TEST(AccessLines, JsonParsesBack) {
-  const auto json = nlohmann::json::parse(access_as_json(record(), "secondary"));
+  const auto json = nlohmann::json::parse(line_of(config::LogFormat::json, record()));
   EXPECT_EQ(json["path"], "/a b\"\n");
   EXPECT_EQ(json["endpoint"], "secondary");
   EXPECT_EQ(json["status"], 200);
   EXPECT_EQ(json["at"], "2023-11-14T22:13:20.250Z");
   EXPECT_EQ(json["totalMs"], 12.345);
+}
+
+TEST(AccessLines, JsonNumbersAreExactAndStayNumbers) {
+  for (const std::uint32_t micros : {0u, 1u, 10u, 100u, 999u, 1000u, 1001u, 1230u, 4294967295u}) {
+    proxy::RequestRecord r = record();
+    r.total_us = micros;
+    const auto json = nlohmann::json::parse(line_of(config::LogFormat::json, r));
+    EXPECT_DOUBLE_EQ(json["totalMs"].get<double>(), micros / 1000.0) << micros;
+  }
+}
+
+TEST(AccessLines, NoByteOfAPathEndsItsLineOrItsString) {
+  for (int byte = 0; byte < 256; ++byte) {
+    proxy::RequestRecord r = record();
+    r.path = "/" + std::string(200, static_cast<char>(byte));
+    const std::string json = line_of(config::LogFormat::json, r);
+    EXPECT_TRUE(nlohmann::json::accept(json)) << byte;
+    EXPECT_THAT(json + line_of(config::LogFormat::text, r), Not(HasSubstr("\n"))) << byte;
+  }
+}
+
+TEST(AccessLines, ABatchIsFullBeforeItsBufferIs) {
+  AccessLines lines{config::LogFormat::json};
+  proxy::RequestRecord r = record();
+  r.path = std::string(159, '\x01');
+  r.note = std::string(47, '\x02');
+  r.client = std::string(45, '\x03');
+  r.method = std::string(11, '\x04');
+  std::size_t count = 0;
+  for (; !lines.full(); ++count) lines.add(r, std::string(500, '\x05'));
+  const std::string text{lines.text()};
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n') + 1, static_cast<std::ptrdiff_t>(count));
+  lines.clear();
+  EXPECT_TRUE(lines.text().empty());
 }
 
 TEST(EventLog, WritesToAFileAboveItsLevelAndAlwaysWritesAlerts) {
@@ -96,7 +131,8 @@ TEST(EventLog, WritesToAFileAboveItsLevelAndAlwaysWritesAlerts) {
     EventLog log{settings};
     log.write("info", "test", "too quiet");
     log.write("alert", "test", "loud enough");
-    log.write_access({record()}, [](health::EndpointId) { return "primary"; });
+    log.add_access(record(), "primary");
+    log.send_access();
   }
   const std::string text = read(path);
   EXPECT_THAT(text, Not(HasSubstr("too quiet")));
@@ -134,7 +170,8 @@ TEST(EventLog, AccessLinesCanBeTurnedOff) {
   settings.access = false;
   {
     EventLog log{settings};
-    log.write_access({record()}, [](health::EndpointId) { return "primary"; });
+    log.add_access(record(), "primary");
+    log.send_access();
   }
   EXPECT_EQ(read(path), "");
 }
