@@ -5,6 +5,7 @@
 #include <ctime>
 #include <string>
 
+#include "config/copy_short.hpp"
 #include "proxy/problem.hpp"
 
 namespace app {
@@ -17,8 +18,7 @@ char* put(char* at, const char (&literal)[N]) {
 }
 
 char* put(char* at, std::string_view text) {
-  if (text.empty()) return at;
-  std::memcpy(at, text.data(), text.size());
+  config::copy_short(at, text.data(), text.size());
   return at + text.size();
 }
 

@@ -1,5 +1,9 @@
 #include "proxy/client_connection.hpp"
 
+#include <arpa/inet.h>
+
+#include <cstring>
+
 #include "proxy/exchange.hpp"
 #include "transport/tls_context.hpp"
 
@@ -16,6 +20,9 @@ ClientConnection::ClientConnection(Worker& worker, const ListenerFacts& listener
 
 bool ClientConnection::adopt(int descriptor, const routing::SocketAddress& peer) {
   peer_ = peer;
+  const void* address = peer.bytes.data();
+  if (::inet_ntop(peer.v6 ? AF_INET6 : AF_INET, address, peer_text_, sizeof peer_text_))
+    peer_text_size_ = static_cast<std::uint8_t>(std::strlen(peer_text_));
   if (!channel_->adopt(descriptor)) return false;
   if (!listener_.tls) {
     handshaken_ = true;

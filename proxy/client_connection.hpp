@@ -35,6 +35,7 @@ class ClientConnection final : public transport::ReadinessTarget {
   Worker& worker() { return worker_; }
   transport::Channel& channel() { return *channel_; }
   const routing::SocketAddress& peer() const { return peer_; }
+  std::string_view peer_text() const { return {peer_text_, peer_text_size_}; }  // without the port
   const ListenerFacts& listener() const { return listener_; }
   std::unique_ptr<transport::Channel> take_channel() { return std::move(channel_); }
   void set_exchange(Exchange* exchange) { exchange_ = exchange; }
@@ -84,6 +85,8 @@ class ClientConnection final : public transport::ReadinessTarget {
   ListenerFacts listener_;
   std::unique_ptr<transport::Channel> channel_;
   routing::SocketAddress peer_;
+  char peer_text_[46];  // INET6_ADDRSTRLEN
+  std::uint8_t peer_text_size_ = 0;
   std::coroutine_handle<> waiting_;
   Exchange* exchange_ = nullptr;
   std::uint32_t deadline_ = 0;

@@ -387,8 +387,7 @@ void Exchange::finish_request() {
 void Exchange::record(std::uint32_t total_us) {
   RequestRecord* slot = worker_.records.slot();
   if (!slot) return;
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  slot->wall_us = std::chrono::duration_cast<std::chrono::microseconds>(now).count() - total_us;
+  slot->wall_us = worker_.wall_microseconds(started_);
   slot->total_us = total_us;
   slot->connect_us = connect_us_;
   slot->first_byte_us = first_byte_us_;
@@ -402,8 +401,7 @@ void Exchange::record(std::uint32_t total_us) {
   slot->client_aborted = client_gone_;
   slot->unknown_outcome = unknown_outcome_;
   slot->method = method_;
-  char text[48];
-  slot->client = client_facts(text).address;
+  slot->client = client_.peer_text();
   slot->path = path_alone();
   slot->note = failure_note_;
   worker_.records.publish();

@@ -219,7 +219,7 @@ class Exchange {
   void keep_for_retry(std::string_view data);
   void keep_body(std::string_view data);
   void reparse();
-  ClientFacts client_facts(char (&text)[48]) const;
+  ClientFacts client_facts() const;
 
   // --- exchange_response.cpp: upstream to client
   void pump_response();

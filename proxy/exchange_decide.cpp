@@ -141,7 +141,9 @@ void Exchange::start_attempt() {
   answer_decoder_ = {};
   may_have_more_ = surplus_ = upstream_ended_ = false;
   head_text_ = {};
-  attempt_started_ = std::chrono::steady_clock::now();
+  // Nothing was waited for before the first attempt of an ordinary request.
+  const bool at_once = attempts_ == 1 && !fresh_only_ && !call_ && !start_;
+  attempt_started_ = at_once ? started_ : std::chrono::steady_clock::now();
   progress_ = worker_.tick();
   client_.clear(ClientConnection::upstream_read);
   client_.clear(ClientConnection::upstream_write);

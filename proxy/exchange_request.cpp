@@ -74,24 +74,10 @@ void Exchange::reparse() {
   head_current_ = true;
 }
 
-ClientFacts Exchange::client_facts(char (&text)[48]) const {
-  const routing::SocketAddress& peer = client_.peer();
+ClientFacts Exchange::client_facts() const {
   ClientFacts facts;
-  if (peer.v6) {
-    ::inet_ntop(AF_INET6, peer.bytes.data(), text, sizeof text);
-    facts.v6 = true;
-    facts.address = text;
-  } else {
-    char* at = text;
-    for (std::size_t i = 0; i < 4; ++i) {
-      const unsigned octet = peer.bytes[i];
-      if (octet >= 100) *at++ = static_cast<char>('0' + octet / 100);
-      if (octet >= 10) *at++ = static_cast<char>('0' + octet / 10 % 10);
-      *at++ = static_cast<char>('0' + octet % 10);
-      *at++ = '.';
-    }
-    facts.address = {text, static_cast<std::size_t>(at - text - 1)};
-  }
+  facts.address = client_.peer_text();
+  facts.v6 = client_.peer().v6;
   facts.tls = client_.listener().tls != nullptr;
   facts.trusted = trusted_peer();
   return facts;
@@ -130,9 +116,9 @@ void Exchange::pump_request() {
 void Exchange::send_head() {
   reparse();
   const config::Endpoint& endpoint = (*endpoint_)->config;
-  char address[48];
   char traceparent[56];
-  worker_.make_traceparent(traceparent);
+  const bool traced = worker_.request_head.fields.has(FieldName::traceparent);
+  if (!traced) worker_.make_traceparent(traceparent);
   RequestRewrite rewrite;
   rewrite.endpoint = &endpoint;
   rewrite.path = framing_.path;
@@ -144,9 +130,9 @@ void Exchange::send_head() {
   if (classified_.built_in || snapshot_->access.active()) adapt_to_endpoint(rewrite, edited);
   rewrite.readable_answer = classified_.kind != durable::RequestKind::plain ||
                             (method_class_ != MethodClass::safe && snapshot_->access.active());
-  rewrite.client = client_facts(address);
+  rewrite.client = client_facts();
   rewrite.via = worker_.shared.via;
-  rewrite.traceparent = {traceparent, 55};
+  if (!traced) rewrite.traceparent = {traceparent, 55};
   switch (endpoint.host) {
     case config::HostPolicy::preserve:
       rewrite.host_line_value = framing_.host;

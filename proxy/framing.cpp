@@ -45,7 +45,7 @@ struct ConnectionOptions {
   bool close = false, keep_alive = false, upgrade = false, names_fields = false;
 
   void read(std::string_view value) {
-    if (equal_ignoring_case(value, "keep-alive")) {  // by far the most frequent
+    if (value == "keep-alive") {  // by far the most frequent
       keep_alive = true;
       return;
     }

@@ -1,5 +1,7 @@
 #include "proxy/head.hpp"
 
+#include <cstring>
+
 namespace proxy {
 namespace {
 
@@ -12,8 +14,24 @@ bool starts_with(std::string_view text, std::string_view prefix) {
 }
 
 // The comparison with | 0x20 is exact here: `known` holds lower-case letters and '-' only, and no
-// other character of a token becomes one of these by it.
-bool is(std::string_view name, std::string_view known) {
+// other character of a token becomes one of these by it. The sizes are equal; words that overlap
+// compare a name of 4 to 16 bytes in two steps.
+template <class Word>
+bool is_by_words(const char* name, const char* known, std::size_t size) {
+  constexpr Word lower_bits = static_cast<Word>(0x2020202020202020ULL);
+  Word a = 0, b = 0, c = 0, d = 0;
+  std::memcpy(&a, name, sizeof a);
+  std::memcpy(&b, known, sizeof b);
+  std::memcpy(&c, name + size - sizeof c, sizeof c);
+  std::memcpy(&d, known + size - sizeof d, sizeof d);
+  return (((a | lower_bits) ^ b) | ((c | lower_bits) ^ d)) == 0;
+}
+
+inline bool is(std::string_view name, std::string_view known) {
+  if (known.size() >= 8 && known.size() <= 16)
+    return is_by_words<std::uint64_t>(name.data(), known.data(), known.size());
+  if (known.size() >= 4 && known.size() < 8)
+    return is_by_words<std::uint32_t>(name.data(), known.data(), known.size());
   for (std::size_t i = 0; i < known.size(); ++i)
     if ((name[i] | 0x20) != known[i]) return false;
   return true;

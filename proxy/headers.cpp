@@ -23,7 +23,8 @@ void copy_lines(Writer& out, const FieldList& fields, const char* fields_end, Ke
 }
 
 // `name` holds its colon and space, so that a constant name is one copy.
-void add_line(Writer& out, std::string_view name, std::string_view value) {
+template <std::size_t N>
+void add_line(Writer& out, const char (&name)[N], std::string_view value) {
   out.add(name);
   out.add(value);
   out.add("\r\n");

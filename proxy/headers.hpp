@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "config/config.hpp"
+#include "config/copy_short.hpp"
 #include "proxy/framing.hpp"
 #include "proxy/head.hpp"
 
@@ -22,9 +23,17 @@ class Writer {
       overflow_ = true;
       return;
     }
-    if (text.empty()) return;
-    std::memcpy(at_, text.data(), text.size());
+    config::copy_short(at_, text.data(), text.size());
     at_ += text.size();
+  }
+  template <std::size_t N>
+  void add(const char (&literal)[N]) {
+    if (N - 1 > static_cast<std::size_t>(end_ - at_)) {
+      overflow_ = true;
+      return;
+    }
+    std::memcpy(at_, literal, N - 1);
+    at_ += N - 1;
   }
   void add(char c) { add(std::string_view{&c, 1}); }
   void add_number(std::uint64_t number);

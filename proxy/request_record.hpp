@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <string_view>
 
+#include "config/copy_short.hpp"
 #include "durable/request_kind.hpp"
 #include "routing/select_endpoint.hpp"
 
@@ -20,7 +20,7 @@ class ShortText {
  public:
   ShortText& operator=(std::string_view text) {
     size_ = static_cast<std::uint8_t>(std::min(text.size(), Capacity));
-    if (size_ > 0) std::memcpy(bytes_, text.data(), size_);
+    config::copy_short(bytes_, text.data(), size_);
     return *this;
   }
   operator std::string_view() const { return {bytes_, size_}; }

@@ -1,5 +1,9 @@
 #include "proxy/worker.hpp"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include <cstring>
 #include <ctime>
 
@@ -18,19 +22,21 @@ std::uint64_t next_random(std::uint64_t& state) {  // splitmix64; ids need no se
   return z ^ (z >> 31);
 }
 
+// Sixteen digits; the order of an id's digits is nobody's business.
 char* put_hex(char* out, std::uint64_t value) {
-  // Eight digits at a time: the nibbles of a half are spread over the bytes of a word, and those
-  // above 9 moved on to the letters.
-  for (int half = 32; half >= 0; half -= 32, out += 8) {
-    std::uint64_t spread = (value >> half) & 0xffffffffULL;
-    spread = ((spread << 16) | spread) & 0x0000ffff0000ffffULL;
-    spread = ((spread << 8) | spread) & 0x00ff00ff00ff00ffULL;
-    spread = ((spread << 4) | spread) & 0x0f0f0f0f0f0f0f0fULL;
-    const std::uint64_t letters = ((spread + 0x0606060606060606ULL) >> 4) & 0x0101010101010101ULL;
-    spread += 0x3030303030303030ULL + letters * ('a' - '0' - 10);
-    std::memcpy(out, &spread, 8);  // the order of an id's digits is nobody's business
-  }
-  return out;
+#ifdef __SSE2__
+  const __m128i low = _mm_set1_epi8(0x0f);
+  const __m128i bytes = _mm_cvtsi64_si128(static_cast<long long>(value));
+  const __m128i nibbles =
+      _mm_unpacklo_epi8(_mm_and_si128(_mm_srli_epi64(bytes, 4), low), _mm_and_si128(bytes, low));
+  const __m128i letters =
+      _mm_and_si128(_mm_cmpgt_epi8(nibbles, _mm_set1_epi8(9)), _mm_set1_epi8('a' - '0' - 10));
+  const __m128i digits = _mm_add_epi8(_mm_add_epi8(nibbles, _mm_set1_epi8('0')), letters);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(out), digits);
+#else
+  for (int i = 0; i < 16; ++i, value >>= 4) out[i] = "0123456789abcdef"[value & 15];
+#endif
+  return out + 16;
 }
 
 }  // namespace
@@ -62,6 +68,7 @@ Worker::~Worker() {
 
 void Worker::run() {
   (void)snapshot();
+  compare_clocks();
   loop.run(tick_length, [this] { on_tick(); });
 }
 
@@ -164,8 +171,16 @@ void Worker::stop() {
   loop.stop();
 }
 
+void Worker::compare_clocks() {
+  using std::chrono::duration_cast, std::chrono::microseconds;
+  wall_offset_us_ =
+      duration_cast<microseconds>(std::chrono::system_clock::now().time_since_epoch()).count() -
+      duration_cast<microseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
 void Worker::on_tick() {
   ++tick_;
+  compare_clocks();
   std::vector<ClientConnection*> due;
   for (ClientConnection* at = active_.first; at; at = at->next)
     if (static_cast<std::int32_t>(tick_ - at->deadline_tick()) >= 0) due.push_back(at);

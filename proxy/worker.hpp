@@ -102,6 +102,11 @@ class Worker {
   std::uint32_t deadline_in(config::Millis span) const;
   std::uint32_t tick() const { return tick_; }
   bool draining() const { return draining_; }
+  // Since 1970, by the wall clock of the last tick: a step of that clock shows a tick late.
+  std::int64_t wall_microseconds(std::chrono::steady_clock::time_point at) const {
+    return std::chrono::duration_cast<std::chrono::microseconds>(at.time_since_epoch()).count() +
+           wall_offset_us_;
+  }
   std::string_view date();  // "Mon, 01 Jan 2026 00:00:00 GMT", once a second
   void make_traceparent(char (&into)[56]);
   void report(routing::EndpointId endpoint, health::EvidenceKind kind);
@@ -134,6 +139,7 @@ class Worker {
  private:
   friend class Listener;
   void on_tick();
+  void compare_clocks();
   template <class Visit>
   void each_connection(Visit visit);
   void close_listeners();
@@ -158,6 +164,7 @@ class Worker {
   List active_, parked_;
   std::size_t connection_count_ = 0;
   std::set<std::string, std::less<>> starters_;
+  std::int64_t wall_offset_us_ = 0;
   std::int64_t date_second_ = 0;
   char date_[30] = {};
   std::uint64_t random_ = 0;

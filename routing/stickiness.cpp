@@ -32,6 +32,14 @@ std::uint64_t next_key(std::uint64_t& state) {  // splitmix64: spreads one seed 
   return z ^ (z >> 31);
 }
 
+__extension__ using Wide = unsigned __int128;
+
+// Both halves of the product.
+std::uint64_t folded(std::uint64_t a, std::uint64_t b) {
+  const Wide product = Wide{a} * b;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+
 std::uint64_t read_word(const std::uint8_t* bytes) {
   std::uint64_t word = 0;
   std::memcpy(&word, bytes, sizeof word);
@@ -59,13 +67,14 @@ struct StickyTable::Impl {
     std::size_t shard;
     std::size_t set;
   };
+  // Every request asks, so this is a keyed product of words and not a SipHash: who guesses a set
+  // gains that seven other clients ask for their answers again, and learns nothing of the keys.
   Place place(const ClientKey& key) const {
-    SipHash hash{keys[0], keys[1]};
-    hash.word(key.high);
-    hash.word(key.low);
-    const std::uint64_t h = hash.finish();
-    return {static_cast<std::size_t>(h % shard_count),
-            static_cast<std::size_t>((h / shard_count) % sets_per_shard)};
+    const std::uint64_t h =
+        folded(folded(key.high ^ keys[0], key.low ^ keys[1]) ^ keys[2], 0x9e3779b97f4a7c15ULL);
+    // The shards are a power of two; the upper half picks the set without a division.
+    return {static_cast<std::size_t>(h & (shard_count - 1)),
+            static_cast<std::size_t>((h >> 32) * sets_per_shard >> 32)};
   }
 
   std::array<std::uint64_t, 4> keys{};

@@ -53,10 +53,10 @@ void EventLoop::bury(std::unique_ptr<Pollable> pollable) {
 
 void EventLoop::run(std::chrono::milliseconds tick, const std::function<void()>& on_tick) {
   std::array<epoll_event, events_per_turn> events;
-  Clock::time_point next_tick = Clock::now() + tick;
+  Clock::time_point now = Clock::now();  // read once a turn
+  Clock::time_point next_tick = now + tick;
   for (;;) {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(next_tick - Clock::now()).count();
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_tick - now).count();
     const int wait = again_.empty() ? static_cast<int>(std::max<std::int64_t>(left, 0)) : 0;
     const int count = ::epoll_wait(epoll_, events.data(), events_per_turn, wait);
     bool mail = false;
@@ -71,9 +71,11 @@ void EventLoop::run(std::chrono::milliseconds tick, const std::function<void()>&
     }
     if (!again_.empty()) run_again();
     if (mail) run_posted();
-    if (Clock::now() >= next_tick) {
+    now = Clock::now();
+    if (now >= next_tick) {
       on_tick();
-      next_tick = Clock::now() + tick;
+      now = Clock::now();
+      next_tick = now + tick;
     }
     delete_buried();
     if (mail) {
