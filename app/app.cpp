@@ -335,6 +335,22 @@ void App::update_alerts() {
     log_.write(event);
 }
 
+// Raised for a while behind each time that accepting paused.
+std::optional<Alert> App::shortage_alert() {
+  std::uint64_t pauses = 0;
+  for (std::size_t i = 0; i < data_plane_.workers(); ++i)
+    pauses += data_plane_.counters(i).accept_pauses.value();
+  const auto now = Clock::now();
+  if (std::exchange(accept_pauses_, pauses) != pauses) shortage_until_ = now + 10s;
+  if (now >= shortage_until_) return std::nullopt;
+  Alert alert;
+  alert.kind = "out_of_descriptors";
+  alert.text =
+      "file descriptors or memory ran out: new clients wait. Raise the limit of open files "
+      "(LimitNOFILE), or lower limits.connections";
+  return alert;
+}
+
 void App::take_records() {
   history_.set_dropped_records(data_plane_.take_records([this](const proxy::RequestRecord& r) {
     log_.add_access(r, registry_.name_of(r.endpoint));

@@ -49,6 +49,7 @@ std::vector<Alert> App::conditions() {
   for (const EndpointId id : registry_.ids())
     if (key_refusals_.risen(id, Clock::now())) refusing.emplace_back(registry_.name_of(id));
   for (Alert& alert : fault_alerts()) out.push_back(std::move(alert));
+  if (auto alert = shortage_alert()) out.push_back(std::move(*alert));
   const DurableView durable = durable_view();
   for (Alert& alert : durable_alerts(durable, refusing)) out.push_back(std::move(alert));
   if (!durable.starts) return out;

@@ -251,6 +251,9 @@ void add_proxy_traffic(Families& out, const Picture& picture) {
     out.gauge(name, help, static_cast<double>(value));
   };
   out.counter("client_connections_accepted_total", "Client connections accepted.", t.accepted);
+  out.counter("client_accept_pauses_total",
+              "Times that accepting paused for want of file descriptors or memory.",
+              t.accept_pauses);
   gauge("client_connections", "Open client connections.", t.connections);
   gauge("client_idle_connections", "Client connections between two requests.", t.idle_connections);
   gauge("tunnels", "Connections switched to another protocol, such as WebSocket.", t.tunnels);
@@ -429,6 +432,18 @@ std::string_view refusal_name(std::size_t index) {
       return "timeout";
     case Refusal::overloaded:
       return "overloaded";
+    case Refusal::connection_limit:
+      return "connection_limit";
+    case Refusal::client_limit:
+      return "client_limit";
+    case Refusal::endpoint_limit:
+      return "endpoint_limit";
+    case Refusal::connect_limit:
+      return "connect_limit";
+    case Refusal::out_of_descriptors:
+      return "out_of_descriptors";
+    case Refusal::too_slow:
+      return "too_slow";
     case Refusal::no_endpoint:
       return "no_endpoint";
     case Refusal::upstream_failed:

@@ -28,6 +28,7 @@ void add_counters(EndpointTraffic& sum, const proxy::EndpointCounters& worker) {
 
 void add_counters(ProxyTraffic& sum, const proxy::WorkerCounters& worker) {
   sum.accepted += worker.accepted.value();
+  sum.accept_pauses += worker.accept_pauses.value();
   sum.connections += worker.connections.value();
   sum.idle_connections += worker.idle_connections.value();
   sum.requests += worker.requests.value();

@@ -56,7 +56,8 @@ struct EndpointTraffic {
 
 // Sums of the workers' counters that belong to no endpoint.
 struct ProxyTraffic {
-  std::uint64_t accepted = 0, connections = 0, idle_connections = 0, requests = 0, in_flight = 0;
+  std::uint64_t accepted = 0, accept_pauses = 0;
+  std::uint64_t connections = 0, idle_connections = 0, requests = 0, in_flight = 0;
   std::uint64_t retries_in_flight = 0, retry_budget_exhausted = 0, tunnels = 0, client_aborts = 0;
   std::uint64_t tls_handshakes = 0, tls_failures = 0, bytes_in = 0, bytes_out = 0;
   std::uint64_t sticky_hits = 0, sticky_misses = 0, best_effort = 0;

@@ -103,6 +103,7 @@ class App {
   ActionResult inject_fault(const FaultCommand& command);
   void fault_ended(health::EndpointId id);
   std::vector<Alert> fault_alerts() const;
+  std::optional<Alert> shortage_alert();
   void add_faults(Picture& out) const;
   ActionResult accept_reload(config::Config next, const std::string& text,
                              const std::string& effective);
@@ -139,6 +140,8 @@ class App {
   std::unique_ptr<ledger::StartLedger> start_ledger_;  // null: starts are not protected
   LeaseWatch lease_;
   ClaimWatch claim_;
+  std::uint64_t accept_pauses_ = 0;
+  health::TimePoint shortage_until_{};
   RiseWatch key_refusals_{std::chrono::seconds{60}};
   proxy::DataPlane data_plane_;
   std::optional<AdminApi> admin_;

@@ -92,9 +92,9 @@ void limits(V& v, Limits& limits) {
   v.number("connections", limits.connections, 1, 10'000'000);
   v.number("in_flight", limits.in_flight, 1, 10'000'000);
   v.number("per_endpoint", limits.per_endpoint, 1, 10'000'000);
-  v.later().number("per_client", limits.per_client, 0, 10'000'000);
-  v.later().number("pending_connects", limits.pending_connects, 1, 10'000'000);
-  v.later().rate("min_rate", limits.min_rate);
+  v.number("per_client", limits.per_client, 0, 10'000'000);
+  v.number("pending_connects", limits.pending_connects, 1, 10'000'000);
+  v.rate("min_rate", limits.min_rate);
 }
 
 template <class V>

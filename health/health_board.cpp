@@ -254,6 +254,11 @@ void HealthBoard::Impl::finish_probe(const WatchPtr& watch, ProbeOutcome outcome
     schedule(watch);
     return;
   }
+  if (outcome.own_fault) {
+    skip_probe(watch->monitor, now);
+    schedule(watch);
+    return;
+  }
   outcome.started = watch->probe_started;
   watch->last_probe = outcome;
   watch->last_probe_at = now;

@@ -188,6 +188,10 @@ void discard_probe(Monitor& monitor, TimePoint now) {
   monitor.probe_started.reset();
 }
 
+void skip_probe(Monitor& monitor, TimePoint now) {
+  monitor.probe_ended = now;
+}
+
 void want_probe(Monitor& monitor) {
   monitor.probe_wanted = true;
 }

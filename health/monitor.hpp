@@ -80,6 +80,7 @@ bool in_cold_grace(const Monitor&, const config::ProbePolicy&, TimePoint now);
 // jitter. Empty: not probed.
 void begin_probe(Monitor&, const config::ProbePolicy&, TimePoint now);
 void discard_probe(Monitor&, TimePoint now);  // its outcome says nothing: probe again at once
+void skip_probe(Monitor&, TimePoint now);     // likewise, but the next one is due as usual
 void want_probe(Monitor&);                    // soon, but not within doubt_interval of the last
 std::optional<TimePoint> next_probe(const Monitor&, const config::ProbePolicy&, double dice,
                                     TimePoint now);

@@ -42,6 +42,7 @@ struct EndpointCounters {           // one per endpoint and worker
   Counter pool_reuses;
   Counter stale_connections;
   Counter in_flight;                  // gauge
+  Counter connecting;                 // gauge: connections on their way
   Counter upstream_connections;       // gauge, idle ones included
   Counter idle_upstream_connections;  // gauge
   std::array<Counter, 5> starts;      // indexed by StartOutcome
@@ -56,7 +57,13 @@ enum class Refusal {  // requests the proxy answered itself
   head_too_large,
   body_too_large,
   timeout,
-  overloaded,
+  overloaded,          // limits.in_flight, or the ledger's and the desk's
+  connection_limit,    // limits.connections
+  client_limit,        // limits.per_client
+  endpoint_limit,      // limits.per_endpoint
+  connect_limit,       // limits.pending_connects
+  out_of_descriptors,  // or of another resource of this machine
+  too_slow,            // below limits.min_rate: 408, or a reset while it reads its answer
   no_endpoint,
   upstream_failed,
   upstream_timeout,
@@ -73,6 +80,7 @@ enum class Refusal {  // requests the proxy answered itself
 
 struct WorkerCounters {
   Counter accepted;
+  Counter accept_pauses;     // descriptors or memory ran out; accepting pauses for a tick
   Counter connections;       // gauge: open client connections
   Counter idle_connections;  // gauge: parked between requests
   Counter requests;

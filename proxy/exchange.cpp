@@ -183,8 +183,22 @@ bool Exchange::admit() {
     refuse(ProblemKind::overloaded, "limits.in_flight is reached", Refusal::overloaded);
     return false;
   }
+  if (snapshot_->client_counts && !admit_client()) return false;
   worker_.counters.in_flight.bump();
   counted_ = true;
+  return true;
+}
+
+bool Exchange::admit_client() {
+  const auto limit = static_cast<std::uint32_t>(config().limits.per_client);
+  const auto slot = ClientCounts::slot_of(worker_.shared.sticky->hash(address_key()));
+  if (!snapshot_->client_counts->enter(slot, limit)) {
+    refuse(ProblemKind::overloaded, "limits.per_client is reached for your address",
+           Refusal::client_limit);
+    return false;
+  }
+  client_counts_ = snapshot_->client_counts;
+  client_slot_ = slot;
   return true;
 }
 
@@ -230,6 +244,13 @@ std::uint32_t Exchange::after_progress(config::Millis span) const {
   return progress_ + (worker_.deadline_in(span) - worker_.tick());
 }
 
+// The tick by which the client must have moved more bytes to keep up with limits.min_rate.
+std::uint32_t Exchange::before_too_slow(MinRate& rate, std::uint64_t bytes,
+                                        config::Millis grace) const {
+  const std::uint32_t now = worker_.tick();
+  return now + rate.wait(now, bytes, config().limits.min_rate, worker_.deadline_in(grace) - now);
+}
+
 void Exchange::arm_and_set_deadline(unsigned& mask) {
   using C = ClientConnection;
   const config::Timeouts& timeouts = config().timeouts;
@@ -243,9 +264,11 @@ void Exchange::arm_and_set_deadline(unsigned& mask) {
     client.arm_write();
     mask |= C::client_write;
     no_later_than(after_progress(timeouts.write));
+    no_later_than(before_too_slow(download_rate_, bytes_out_ - download_.size(), timeouts.write));
   } else {
     transport::Channel& upstream = upstream_->channel();
     const bool tunnel = stage_ == Stage::tunnelling;
+    bool waits_for_body = false;
     if (!upload_.empty()) {
       upstream.arm_write();
       mask |= C::upstream_write;
@@ -254,8 +277,13 @@ void Exchange::arm_and_set_deadline(unsigned& mask) {
       client.arm_read();
       mask |= C::client_read;
       // A client that waits for a 100 owes nothing yet: the upstream does.
-      if (!tunnel)
-        no_later_than(after_progress(awaiting_continue() ? timeouts.first_byte : timeouts.body));
+      if (!tunnel && awaiting_continue()) {
+        no_later_than(after_progress(timeouts.first_byte));
+      } else if (!tunnel) {
+        no_later_than(after_progress(timeouts.body));
+        no_later_than(before_too_slow(upload_rate_, bytes_in_, timeouts.body));
+        waits_for_body = true;
+      }
     } else if (!tunnel && !sent_ahead_) {
       client.arm_read();  // to notice a client that leaves; stays armed for the next request
       mask |= C::client_read;
@@ -264,6 +292,9 @@ void Exchange::arm_and_set_deadline(unsigned& mask) {
       client.arm_write();
       mask |= C::client_write;
       no_later_than(after_progress(timeouts.write));
+      if (!tunnel)
+        no_later_than(
+            before_too_slow(download_rate_, bytes_out_ - download_.size(), timeouts.write));
     } else if (tunnel ? !upstream_end_ : answer_ != Answer::complete) {
       upstream.arm_read();
       mask |= C::upstream_read;
@@ -274,6 +305,10 @@ void Exchange::arm_and_set_deadline(unsigned& mask) {
         no_later_than(after_progress(timeouts.first_byte));
       }
     }
+    if (upload_rate_.waiting() && !waits_for_body)
+      upload_rate_.pause(worker_.tick(), config().limits.min_rate);
+    if (download_rate_.waiting() && download_.empty())
+      download_rate_.pause(worker_.tick(), config().limits.min_rate);
     if (tunnel) no_later_than(after_progress(timeouts.tunnel_idle));
     if (upstream.wants_write()) {  // TLS has something to say before it can read on
       upstream.arm_write();
@@ -331,6 +366,7 @@ void Exchange::on_deadline() {
     stage_ = Stage::finished;
   } else if (stage_ == Stage::flushing || !download_.empty()) {
     failure_note_ = "client reads too slowly";
+    worker_.counters.refusals[static_cast<std::size_t>(Refusal::too_slow)].bump();
     client_.channel().close(transport::Channel::How::reset);
     client_left();
   } else if (!upload_.empty()) {
@@ -338,7 +374,7 @@ void Exchange::on_deadline() {
   } else if (!body_complete_ && !request_sent_ && !awaiting_continue()) {
     if (answer_started_) return cut("the client stopped sending its body");
     end_attempt(false);
-    refuse(ProblemKind::request_timeout, "the body stopped arriving", Refusal::timeout);
+    refuse_slow_body();
   } else if (awaiting_answer()) {
     attempt_failed(AttemptFailureKind::first_byte_timeout, "no answer within timeouts.first_byte");
   } else {
@@ -346,9 +382,20 @@ void Exchange::on_deadline() {
   }
 }
 
+void Exchange::refuse_slow_body() {
+  const bool stopped =
+      static_cast<std::int32_t>(worker_.tick() - after_progress(config().timeouts.body)) >= 0;
+  if (stopped)
+    refuse(ProblemKind::request_timeout, "the body stopped arriving", Refusal::timeout);
+  else
+    refuse(ProblemKind::request_timeout, "the body arrives below limits.min_rate",
+           Refusal::too_slow);
+}
+
 void Exchange::finish_request() {
   const std::uint32_t total = microseconds_since(started_);
   if (counted_) worker_.counters.in_flight.drop();
+  if (client_counts_) client_counts_->leave(client_slot_);
   if (counted_retry_) worker_.counters.retries_in_flight.drop();
   if (tunnel_counted_) worker_.counters.tunnels.drop();
   worker_.counters.bytes_in.bump(bytes_in_);

@@ -22,9 +22,11 @@
 #include "proxy/buffers.hpp"
 #include "proxy/chunked.hpp"
 #include "proxy/client_connection.hpp"
+#include "proxy/client_counts.hpp"
 #include "proxy/durable_call.hpp"
 #include "proxy/framing.hpp"
 #include "proxy/headers.hpp"
+#include "proxy/min_rate.hpp"
 #include "proxy/problem.hpp"
 #include "proxy/retry.hpp"
 #include "proxy/start_ticket.hpp"
@@ -84,6 +86,7 @@ class Exchange {
   // --- exchange.cpp: the course of a request
   void begin();
   bool admit();
+  bool admit_client();
   bool passed_before() const;
   void pump();
   void arm_and_set_deadline(unsigned& mask);
@@ -92,11 +95,13 @@ class Exchange {
   void check_abort();
   void maybe_finish();
   void client_left();
+  void refuse_slow_body();
   void finish_request();
   void record(std::uint32_t total_us);
   std::string_view path_alone() const { return framing_.path.substr(0, framing_.path.find('?')); }
   const config::Config& config() const { return *snapshot_->config; }
   std::uint32_t after_progress(config::Millis span) const;
+  std::uint32_t before_too_slow(MinRate& rate, std::uint64_t bytes, config::Millis grace) const;
   static std::uint32_t microseconds_since(Time since);
   bool awaiting_continue() const {
     return framing_.expect_continue && !continue_sent_ && body_taken_ == 0;
@@ -123,6 +128,7 @@ class Exchange {
   void report(AttemptFailureKind kind);
   bool trusted_peer() const;
   routing::ClientKey client_key() const;
+  routing::ClientKey address_key() const;
 
   // --- exchange_durable.cpp: Durable Functions
   bool gate();
@@ -206,6 +212,7 @@ class Exchange {
   transport::Task<bool> connect_to(const routing::SocketAddress& address, std::uint32_t until);
   transport::Task<bool> secure_upstream();
   bool interrupted(std::uint8_t events);
+  std::uint64_t connects_under_way() const;
 
   // --- exchange_request.cpp: client to upstream
   bool take_early_body();  // false: refused
@@ -308,6 +315,7 @@ class Exchange {
   BytesSent sent_ = BytesSent::none;
   bool upload_dead_ = false;  // the upstream takes no more; its answer may still come
   std::size_t upload_chunk_ = 64 * 1024;
+  MinRate upload_rate_;
   bool continue_sent_ = false;
 
   // The attempt.
@@ -325,6 +333,8 @@ class Exchange {
   bool refused_ = false;
   routing::Rotation rotation_ = routing::Rotation::serving;  // when the endpoint was chosen
   std::string_view failure_note_;
+  Refusal own_fault_ =
+      Refusal::count_;          // why no attempt could be made, when it is not the endpoint
   std::uint32_t progress_ = 0;  // tick of the last byte moved
   std::uint32_t first_byte_deadline_ = 0;
 
@@ -347,6 +357,7 @@ class Exchange {
   std::uint8_t interim_answers_ = 0;
   Outbox download_;
   std::size_t download_chunk_ = 64 * 1024;
+  MinRate download_rate_;
   bool may_have_more_ = false;  // the upstream's side is worth a read
   bool surplus_ = false;        // bytes behind the answer: the connection is of no more use
   bool upstream_ended_ = false;
@@ -364,7 +375,9 @@ class Exchange {
   std::uint32_t first_byte_us_ = 0;
   std::uint64_t bytes_in_ = 0;
   std::uint64_t bytes_out_ = 0;
-  bool counted_ = false;  // in_flight counts this request
+  bool counted_ = false;                         // in_flight counts this request
+  std::shared_ptr<ClientCounts> client_counts_;  // counts it for its client
+  ClientCounts::Slot client_slot_ = 0;
 };
 
 }  // namespace proxy

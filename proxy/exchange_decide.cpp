@@ -74,9 +74,14 @@ routing::ClientKey Exchange::client_key() const {
       if (equal_ignoring_case(field.name, stickiness.header))
         return worker_.shared.sticky->key_of_text(field.value);
   }
+  return address_key();
+}
+
+routing::ClientKey Exchange::address_key() const {
   const auto peer = mapped_address(client_.peer());
   if (!trusted_peer()) return routing::client_key_of_address(peer);
-  return routing::client_key_of_address(client_behind_proxies(*snapshot_, fields, peer));
+  return routing::client_key_of_address(
+      client_behind_proxies(*snapshot_, worker_.request_head.fields, peer));
 }
 
 // Where the client is sent first; no endpoint: nobody may serve.
@@ -126,7 +131,7 @@ void Exchange::assign(const routing::Selection& selection) {
   for (const auto& each : (*endpoint_)->counters) in_flight += each->in_flight.value();
   if (in_flight >= config().limits.per_endpoint) {
     return refuse(ProblemKind::overloaded, "limits.per_endpoint is reached for this endpoint",
-                  Refusal::overloaded);
+                  Refusal::endpoint_limit);
   }
   fresh_only_ = false;
   start_attempt();
@@ -227,8 +232,13 @@ void Exchange::report(AttemptFailureKind kind) {
 
 void Exchange::attempt_failed(AttemptFailureKind kind, std::string_view cause) {
   failure_note_ = to_string(kind);
-  report(kind);
+  const Refusal own_fault = std::exchange(own_fault_, Refusal::count_);
+  if (own_fault == Refusal::count_) report(kind);  // what this proxy lacks is no evidence
   if (start_) return start_attempt_failed(kind, cause);
+  if (own_fault != Refusal::count_ && !answer_started_) {
+    end_attempt(false);
+    return refuse(ProblemKind::overloaded, cause, own_fault, to_string(Outcome::not_run));
+  }
   const Decision decision = decide(failure_facts(kind));
   if (try_again(decision, kind)) return;
   if (answer_started_) return answer_cut(cause);

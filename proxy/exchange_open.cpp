@@ -1,4 +1,6 @@
 // Reaching an upstream: one address after the other within timeouts.connect, then TLS.
+#include <cerrno>
+
 #include "proxy/exchange.hpp"
 #include "transport/tls_context.hpp"
 
@@ -6,6 +8,22 @@ namespace proxy {
 
 using transport::IoStatus;
 using C = ClientConnection;
+
+namespace {
+
+// What is missing here, and says nothing of the endpoint.
+bool is_shortage(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
+         error == EADDRNOTAVAIL;
+}
+
+}  // namespace
+
+std::uint64_t Exchange::connects_under_way() const {
+  std::uint64_t sum = 0;
+  for (const auto& each : (*endpoint_)->counters) sum += each->connecting.value();
+  return sum;
+}
 
 // What may end the wait for a connection early: a rescue, or a client that left. True when the
 // stage is no longer `connecting` this attempt.
@@ -20,6 +38,8 @@ bool Exchange::interrupted(std::uint8_t events) {
 transport::Task<bool> Exchange::connect_to(const routing::SocketAddress& address,
                                            std::uint32_t until) {
   transport::IoResult result = upstream_->channel().connect(address);
+  if (result.status == IoStatus::error && is_shortage(result.error))
+    own_fault_ = Refusal::out_of_descriptors;
   while (result.status == IoStatus::would_block) {
     upstream_->channel().arm_write();
     unsigned mask = C::upstream_write | C::deadline | C::kick;
@@ -67,6 +87,12 @@ transport::Task<> Exchange::open_upstream() {
   const auto gone = [this, attempt] { return stage_ != Stage::connecting || attempts_ != attempt; };
   const std::uint32_t until = worker_.deadline_in(config().timeouts.connect);
   const routing::RoutingEntry* entry = snapshot_->table.find((*endpoint_)->id);
+  if (connects_under_way() >= config().limits.pending_connects) {
+    own_fault_ = Refusal::connect_limit;
+    attempt_failed(AttemptFailureKind::connect,
+                   "limits.pending_connects is reached for this endpoint");
+    co_return;
+  }
   bool connected = false;
   const std::size_t count = entry ? entry->addresses.size() : 0;
   for (std::size_t i = 0; i < count && !connected; ++i) {
@@ -77,9 +103,18 @@ transport::Task<> Exchange::open_upstream() {
     client_.clear(C::upstream_read);
     client_.clear(C::upstream_write);
     const routing::SocketAddress address = entry->addresses[i];
+    const std::shared_ptr<Upstream> counted = *endpoint_;  // a rescue may let go of it meanwhile
+    counted->counters[worker_.index]->connecting.bump();
     connected = co_await connect_to(address, until);
+    counted->counters[worker_.index]->connecting.drop();
     if (gone()) co_return;
     if (!connected) let_go(false);
+    if (own_fault_ != Refusal::count_) break;
+  }
+  if (!connected && own_fault_ != Refusal::count_) {
+    attempt_failed(AttemptFailureKind::connect,
+                   "this proxy is out of file descriptors, ports or memory");
+    co_return;
   }
   if (!connected) {
     attempt_failed(AttemptFailureKind::connect,

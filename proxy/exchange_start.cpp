@@ -115,14 +115,16 @@ transport::Task<> Exchange::read_start_body() {
     }
     client_.channel().arm_read();
     if (client_.channel().wants_write()) client_.channel().arm_write();
-    client_.set_deadline(after_progress(config().timeouts.body));
+    const std::uint32_t stopped = after_progress(config().timeouts.body);
+    const std::uint32_t slow = before_too_slow(upload_rate_, bytes_in_, config().timeouts.body);
+    client_.set_deadline(static_cast<std::int32_t>(slow - stopped) < 0 ? slow : stopped);
     const std::uint8_t events =
         co_await client_.wait(C::client_read | C::client_write | C::deadline);
     head_current_ = false;
     if (client_.abandoned()) {
       client_left();
     } else if (events & C::deadline) {
-      refuse(ProblemKind::request_timeout, "the body stopped arriving", Refusal::timeout);
+      refuse_slow_body();
     }
   }
   if (stage_ == Stage::reading) hand_over_start();

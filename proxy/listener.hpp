@@ -1,6 +1,9 @@
-// A listening socket of one worker. Accepts until the queue is empty or the connection cap is
-// reached; pauses for a tick when descriptors run out, instead of spinning. Worker thread only.
+// A listening socket of one worker. Accepts until the queue is empty; tells clients above the
+// connection cap so; pauses for a tick when descriptors run out, instead of spinning. Worker thread
+// only.
 #pragma once
+
+#include <deque>
 
 #include "proxy/worker.hpp"
 #include "transport/event_loop.hpp"
@@ -15,7 +18,7 @@ class Listener final : public transport::Pollable {
   Listener& operator=(const Listener&) = delete;
 
   bool adopt(int descriptor);
-  void resume_if_paused();
+  void tick();
   void close();
   void renew(transport::TlsContext tls) { facts_.tls = std::move(tls); }
   const ListenerFacts& facts() const { return facts_; }
@@ -23,11 +26,17 @@ class Listener final : public transport::Pollable {
  private:
   void on_events(std::uint32_t events) override;
   bool accept_one();  // false: the queue is empty, or accepting pauses
+  void turn_away(int descriptor);
 
   Worker& worker_;
   ListenerFacts facts_;
   int descriptor_ = -1;
   bool paused_ = false;
+  struct TurnedAway {
+    int descriptor;
+    std::uint32_t until;  // tick
+  };
+  std::deque<TurnedAway> turned_away_;
 };
 
 }  // namespace proxy

@@ -75,6 +75,10 @@ void derive(Snapshot& snapshot) {
       if (!key->empty()) snapshot.secrets.push_back(key->reveal());
   }
   snapshot.open_webhooks = config.durable.open_webhooks;
+  if (config.limits.per_client == 0)
+    snapshot.client_counts.reset();
+  else if (!snapshot.client_counts)  // over reloads the counts of requests under way stay
+    snapshot.client_counts = std::make_shared<ClientCounts>();
 }
 
 void derive_table(Snapshot& snapshot) {

@@ -15,6 +15,7 @@
 #include "durable/request_kind.hpp"
 #include "ledger/instance.hpp"
 #include "proxy/access.hpp"
+#include "proxy/client_counts.hpp"
 #include "proxy/counters.hpp"
 #include "routing/routing_table.hpp"
 
@@ -51,10 +52,11 @@ struct Snapshot {
   std::vector<TrustedBlock> trusted;
   std::vector<durable::Origin> origins;  // what the endpoints may call themselves
   durable::StartRoutes start_routes;
-  Access access;                           // who may use the endpoints' keys
-  std::vector<std::string_view> secrets;   // those keys
-  std::vector<std::string_view> hosts;     // of the endpoints, for the domains of cookies
-  std::vector<std::string> open_webhooks;  // lower case
+  Access access;                                // who may use the endpoints' keys
+  std::vector<std::string_view> secrets;        // those keys
+  std::vector<std::string_view> hosts;          // of the endpoints, for the domains of cookies
+  std::vector<std::string> open_webhooks;       // lower case
+  std::shared_ptr<ClientCounts> client_counts;  // null: limits.per_client is off
   // Derived from configuration and table, by `derive_table`:
   desk::SharedPicture desk_picture;
 

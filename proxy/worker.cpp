@@ -191,7 +191,7 @@ void Worker::on_tick() {
     parked_.first->close_if_parked();
   const auto idle = snapshot().config->timeouts.upstream_idle;
   pool.close_idle_before(tick_ - (deadline_in(idle) - tick_));
-  for (const auto& listener : listeners_) listener->resume_if_paused();
+  for (const auto& listener : listeners_) listener->tick();
   check_drained();
 }
 

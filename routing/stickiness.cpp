@@ -69,6 +69,9 @@ struct StickyTable::Impl {
   };
   // Every request asks, so this is a keyed product of words and not a SipHash: who guesses a set
   // gains that seven other clients ask for their answers again, and learns nothing of the keys.
+  std::uint64_t hash(const ClientKey& key) const {
+    return folded(folded(key.high ^ keys[0], key.low ^ keys[1]) ^ keys[2], 0x9e3779b97f4a7c15ULL);
+  }
   Place place(const ClientKey& key) const {
     const std::uint64_t h =
         folded(folded(key.high ^ keys[0], key.low ^ keys[1]) ^ keys[2], 0x9e3779b97f4a7c15ULL);
@@ -91,6 +94,10 @@ StickyTable::StickyTable(std::size_t max_clients, std::uint64_t seed)
     : impl_{std::make_unique<Impl>(max_clients, seed)} {}
 
 StickyTable::~StickyTable() = default;
+
+std::uint64_t StickyTable::hash(ClientKey key) const {
+  return impl_->hash(key);
+}
 
 EndpointId StickyTable::find(ClientKey key, health::TimePoint now) const {
   const Impl::Place place = impl_->place(key);

@@ -32,6 +32,8 @@ class StickyTable {
   // Gives the client an answer until now + ttl; replaces an earlier one.
   void remember(ClientKey, EndpointId, health::TimePoint now, config::Millis ttl);
   void forget(ClientKey);
+  // A keyed hash that tells clients apart in other tables; clients cannot aim at a value.
+  std::uint64_t hash(ClientKey) const;
   ClientKey key_of_text(std::string_view value) const;  // keyed with the seed (SipHash-like)
 
   struct Count {

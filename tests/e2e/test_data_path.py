@@ -887,15 +887,6 @@ class Limits(wire.WireTest):
         hold.set()
         self.assertEqual([c.read_answer().status for c in first], [200, 200])
 
-    def test_more_connections_than_allowed_wait_for_their_turn(self):
-        proxy = self.front(self.upstream(), limits={"connections": 2})
-        first, second = self.client(proxy), self.client(proxy)
-        self.assertEqual([first.ask().status, second.ask().status], [200, 200])
-        third = self.client(proxy)
-        third.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        self.assertTrue(third.quiet(0.3))
-        first.close()
-        self.assertEqual(third.read_answer().status, 200)
 
 
 class Volume(wire.WireTest):

@@ -241,8 +241,6 @@ TEST(Parse, PartsThatAreNotBuiltYetAreCheckedAndWarnedAboutWhenWritten) {
       lines(result),
       R"(f.json:1:22: warning: faults.allow: true lets an operator break the way to the endpoints; leave it out of profiles that are not rehearsed
 f.json:1:36: warning: dns: not in this version; it is checked and otherwise ignored
-f.json:2:24: warning: limits.min_rate: not in this version; it is checked and otherwise ignored
-f.json:2:48: warning: limits.per_client: not in this version; it is checked and otherwise ignored
 f.json:3:24: warning: failback.canary: not in this version; it is checked and otherwise ignored
 )");
   const ParseResult ledger = parse(R"({"durable": {"task_hub": "shared",
