@@ -11,6 +11,8 @@
 namespace app {
 namespace {
 
+constexpr std::size_t longest_name = 128;
+
 template <std::size_t N>
 char* put(char* at, const char (&literal)[N]) {
   std::memcpy(at, literal, N - 1);
@@ -71,13 +73,12 @@ char* put_member(char* at, const char (&key)[N], std::string_view text) {
 
 }  // namespace
 
-void AccessLines::add(const proxy::RequestRecord& record, std::string_view endpoint) {
+void AccessLines::add(const proxy::RequestRecord& record, const NameOf& name_of) {
   if (!buffer_) buffer_ = std::make_unique_for_overwrite<char[]>(batch + longest_line);
-  endpoint = endpoint.substr(0, 128);
   char* at = buffer_.get() + size_;
   if (size_ > 0) *at++ = '\n';
-  at = format_ == config::LogFormat::json ? add_json(at, record, endpoint)
-                                          : add_text(at, record, endpoint);
+  at = format_ == config::LogFormat::json ? add_json(at, record, name_of)
+                                          : add_text(at, record, name_of);
   size_ = static_cast<std::size_t>(at - buffer_.get());
 }
 
@@ -102,7 +103,8 @@ char* AccessLines::add_time(char* at, std::int64_t wall_us) {
   return at;
 }
 
-char* AccessLines::add_text(char* at, const proxy::RequestRecord& r, std::string_view endpoint) {
+char* AccessLines::add_text(char* at, const proxy::RequestRecord& r, const NameOf& name_of) {
+  const std::string_view endpoint = name_of(r.endpoint).substr(0, longest_name);
   at = put(add_time(at, r.wall_us), " access  ");
   at = put(put(at, r.client), " ");
   at = put(put(at, to_string(r.kind)), " ");
@@ -117,13 +119,20 @@ char* AccessLines::add_text(char* at, const proxy::RequestRecord& r, std::string
   at = put(put(at, r.bytes_in), " out ");
   at = put(at, r.bytes_out);
   if (r.attempts > 1) at = put(put(at, " attempts "), std::uint64_t{r.attempts});
+  for (std::size_t i = 0; i < r.failed.count; ++i) {
+    const proxy::FailedAttempt& failed = r.failed.first[i];
+    at = put(put(at, i == 0 ? std::string_view{" failed "} : ", "),
+             name_of(failed.endpoint).substr(0, longest_name));
+    at = put(put(at, " "), to_string(failed.kind));
+  }
   if (r.client_aborted) at = put(at, " client aborted");
   if (r.unknown_outcome) at = put(at, " outcome unknown");
   const std::string_view note = r.note;
   return note.empty() ? at : put_quoted(put(at, " note "), note);
 }
 
-char* AccessLines::add_json(char* at, const proxy::RequestRecord& r, std::string_view endpoint) {
+char* AccessLines::add_json(char* at, const proxy::RequestRecord& r, const NameOf& name_of) {
+  const std::string_view endpoint = name_of(r.endpoint).substr(0, longest_name);
   at = put(add_time(put(at, "{\"at\":\""), r.wall_us), "\",\"kind\":\"access\"");
   at = put_member(at, ",\"client\":", r.client);
   at = put_member(at, ",\"requestKind\":", to_string(r.kind));
@@ -138,6 +147,14 @@ char* AccessLines::add_json(char* at, const proxy::RequestRecord& r, std::string
   at = put_millis(put(at, ",\"firstByteMs\":"), r.first_byte_us);
   at = put(put(at, ",\"bytesIn\":"), r.bytes_in);
   at = put(put(at, ",\"bytesOut\":"), r.bytes_out);
+  if (r.failed.count > 0) at = put(at, ",\"failed\":[");
+  for (std::size_t i = 0; i < r.failed.count; ++i) {
+    const proxy::FailedAttempt& failed = r.failed.first[i];
+    at = put(at, i == 0 ? std::string_view{"{\"endpoint\":"} : ",{\"endpoint\":");
+    at = put_quoted(at, name_of(failed.endpoint).substr(0, longest_name));
+    at = put(put_member(at, ",\"how\":", to_string(failed.kind)),
+             i + 1 == r.failed.count ? std::string_view{"}]"} : "}");
+  }
   if (r.client_aborted) at = put(at, ",\"clientAborted\":true");
   if (r.unknown_outcome) at = put(at, ",\"outcomeUnknown\":true");
   at = put_member(at, ",\"note\":", r.note);

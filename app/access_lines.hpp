@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string_view>
 
@@ -18,8 +19,10 @@ class AccessLines {
  public:
   explicit AccessLines(config::LogFormat format) : format_{format} {}
 
-  // The endpoint's name is cut at 128 bytes. After `full`, `clear` comes before the next line.
-  void add(const proxy::RequestRecord& record, std::string_view endpoint);
+  using NameOf = std::function<std::string_view(routing::EndpointId)>;
+
+  // An endpoint's name is cut at 128 bytes. After `full`, `clear` comes before the next line.
+  void add(const proxy::RequestRecord& record, const NameOf& name_of);
 
   bool full() const { return size_ >= batch; }
   std::string_view text() const { return {buffer_.get(), size_}; }  // no line feed at its end
@@ -27,10 +30,10 @@ class AccessLines {
 
  private:
   static constexpr std::size_t batch = 64 * 1024;
-  static constexpr std::size_t longest_line = 4 * 1024;  // every byte of a path as \u00xx
+  static constexpr std::size_t longest_line = 8 * 1024;  // every byte of a path as \u00xx
 
-  char* add_text(char* at, const proxy::RequestRecord& record, std::string_view endpoint);
-  char* add_json(char* at, const proxy::RequestRecord& record, std::string_view endpoint);
+  char* add_text(char* at, const proxy::RequestRecord& record, const NameOf& name_of);
+  char* add_json(char* at, const proxy::RequestRecord& record, const NameOf& name_of);
   char* add_time(char* at, std::int64_t wall_us);
 
   config::LogFormat format_;

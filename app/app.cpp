@@ -352,9 +352,9 @@ std::optional<Alert> App::shortage_alert() {
 }
 
 void App::take_records() {
-  history_.set_dropped_records(data_plane_.take_records([this](const proxy::RequestRecord& r) {
-    log_.add_access(r, registry_.name_of(r.endpoint));
-  }));
+  const AccessLines::NameOf name_of = [this](EndpointId id) { return registry_.name_of(id); };
+  history_.set_dropped_records(data_plane_.take_records(
+      [&](const proxy::RequestRecord& record) { log_.add_access(record, name_of); }));
   log_.send_access();
 }
 

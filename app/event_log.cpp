@@ -137,10 +137,10 @@ void EventLog::write(std::string_view level, std::string_view kind, std::string_
   write(event);
 }
 
-void EventLog::add_access(const proxy::RequestRecord& record, std::string_view endpoint) {
+void EventLog::add_access(const proxy::RequestRecord& record, const AccessLines::NameOf& name_of) {
   if (!settings_.access) return;
   if (lines_.full()) send_access();
-  lines_.add(record, endpoint);
+  lines_.add(record, name_of);
 }
 
 void EventLog::send_access() {

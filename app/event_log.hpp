@@ -25,7 +25,7 @@ class EventLog {
   void write(const Event& event);
   void write(std::string_view level, std::string_view kind, std::string_view text);
   // A finished request; `send_access` hands what was added since to the writing thread.
-  void add_access(const proxy::RequestRecord& record, std::string_view endpoint);
+  void add_access(const proxy::RequestRecord& record, const AccessLines::NameOf& name_of);
   void send_access();
   bool access() const { return settings_.access; }
   void flush();

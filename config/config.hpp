@@ -235,6 +235,7 @@ struct Retry {
   std::size_t kept_body = 64 * 1024;
   double budget_share = 0.2;
   int budget_min = 64;
+  bool header = false;  // answers tell the attempts of their request
   bool operator==(const Retry&) const = default;
 };
 

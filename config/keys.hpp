@@ -221,6 +221,7 @@ void top(V& v, Config& config) {
     w.size("kept_body", config.retry.kept_body, 0, 16 * mib);
     w.share("budget_share", config.retry.budget_share, 0, 1);
     w.number("budget_min", config.retry.budget_min, 0, 1'000'000);
+    w.flag("header", config.retry.header);
   });
   v.group("durable", [&](V& w) { durable(w, config.durable); });
   v.list("endpoints", config.endpoints, [](V& w, Endpoint& item) { endpoint(w, item); });

@@ -445,6 +445,8 @@ void Exchange::record(std::uint32_t total_us) {
   slot->attempts = attempts_;
   slot->reason = reason_;
   slot->kind = classified_.kind;
+  slot->failed.count = failed_.count;
+  if (failed_.count > 0) slot->failed = failed_;
   slot->client_aborted = client_gone_;
   slot->unknown_outcome = unknown_outcome_;
   slot->method = method_;

@@ -28,6 +28,7 @@
 #include "proxy/headers.hpp"
 #include "proxy/min_rate.hpp"
 #include "proxy/problem.hpp"
+#include "proxy/request_record.hpp"
 #include "proxy/retry.hpp"
 #include "proxy/start_ticket.hpp"
 #include "proxy/upstream_pool.hpp"
@@ -117,6 +118,8 @@ class Exchange {
   void start_attempt();
   AttemptFailure failure_facts(AttemptFailureKind kind);
   void attempt_failed(AttemptFailureKind kind, std::string_view cause);
+  void note_failure(AttemptFailureKind kind);
+  void add_attempts(Writer& lines) const;
   bool try_again(const Decision& decision, AttemptFailureKind kind);  // false: give up
   void consider_rescue();
   void end_attempt(bool reusable);
@@ -324,6 +327,8 @@ class Exchange {
   routing::Tried tried_;
   routing::Reason reason_ = routing::Reason::none;
   std::uint8_t attempts_ = 0;
+  FailedAttempts failed_;
+  bool this_one_failed_ = false;
   bool held_ = false;
   bool counted_retry_ = false;
   bool fresh_only_ = false;

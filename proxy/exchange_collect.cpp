@@ -210,7 +210,7 @@ bool Exchange::answer_allows_relay(std::string_view body, bool whole) {
     if (whole && health::proves_not_run(503, "", body))
       kind = AttemptFailureKind::answer_proves_not_run;
   }
-  failure_note_ = to_string(kind);
+  note_failure(kind);
   const Decision decision = decide(failure_facts(kind));
   if (decision.action == RetryAction::next_endpoint) {
     answered_before_ = true;

@@ -144,7 +144,7 @@ void Exchange::start_attempt() {
   collecting_ = Collect::nothing;
   answer_head_size_ = collected_size_ = 0;
   answer_decoder_ = {};
-  may_have_more_ = surplus_ = upstream_ended_ = false;
+  may_have_more_ = surplus_ = upstream_ended_ = this_one_failed_ = false;
   head_text_ = {};
   // Nothing was waited for before the first attempt of an ordinary request.
   const bool at_once = attempts_ == 1 && !fresh_only_ && !call_ && !start_;
@@ -231,7 +231,7 @@ void Exchange::report(AttemptFailureKind kind) {
 }
 
 void Exchange::attempt_failed(AttemptFailureKind kind, std::string_view cause) {
-  failure_note_ = to_string(kind);
+  note_failure(kind);
   const Refusal own_fault = std::exchange(own_fault_, Refusal::count_);
   if (own_fault == Refusal::count_) report(kind);  // what this proxy lacks is no evidence
   if (start_) return start_attempt_failed(kind, cause);
@@ -307,12 +307,44 @@ void Exchange::consider_rescue() {
   const Decision decision = decide(failure_facts(kind));
   if (decision.action != RetryAction::next_endpoint) {
     if (!may_give_up_waiting() || drained) return;  // it keeps waiting
-    failure_note_ = to_string(kind);
+    note_failure(kind);
     end_attempt(false);
     return answer_away();
   }
-  failure_note_ = to_string(kind);
+  note_failure(kind);
   try_again(decision, kind);
+}
+
+void Exchange::note_failure(AttemptFailureKind kind) {
+  failure_note_ = to_string(kind);
+  this_one_failed_ = true;
+  if (endpoint_) failed_.add({(*endpoint_)->id, kind});
+}
+
+// A list of RFC 8941: every endpoint that was tried, in order, and how an attempt there failed.
+void Exchange::add_attempts(Writer& lines) const {
+  if (!config().retry.header || attempts_ == 0) return;
+  lines.add("X-Understudy-Attempts: ");
+  const auto name_of = [this](routing::EndpointId id) -> std::string_view {
+    for (const std::shared_ptr<Upstream>& upstream : snapshot_->upstreams)
+      if (upstream->id == id) return upstream->config.name;
+    return "removed";  // by a reload
+  };
+  for (std::size_t i = 0; i < failed_.count; ++i) {
+    lines.add(i > 0 ? std::string_view{", \""} : "\"");
+    lines.add(name_of(failed_.first[i].endpoint));
+    lines.add("\";failed=");
+    lines.add(to_string(failed_.first[i].kind));
+  }
+  // A failure that is relayed all the same, because nobody gave a better answer, is told already.
+  const bool answered = !refused_ && endpoint_ && !this_one_failed_;
+  if (answered) {
+    if (failed_.count > 0) lines.add(", ");
+    lines.add('"');
+    lines.add((*endpoint_)->config.name);
+    lines.add('"');
+  }
+  lines.add("\r\n");
 }
 
 void Exchange::refuse(ProblemKind kind, std::string_view detail, Refusal counted,
@@ -372,6 +404,7 @@ void Exchange::answer_ourselves(int status, std::string_view content_type, std::
   out.add("\r\nCache-Control: no-store\r\nDate: ");
   out.add(worker_.date());
   out.add("\r\n");
+  add_attempts(out);
   out.add(lines);
   out.add(keep_alive_ ? (version_ < 11 ? "Connection: keep-alive\r\n\r\n" : "\r\n")
                       : "Connection: close\r\n\r\n");

@@ -241,10 +241,11 @@ void Exchange::send_answer_head() {
   rewrite.close = !keep_alive_;
   rewrite.keep_alive_note = keep_alive_ && version_ < 11;
   rewrite.date = worker_.date();
-  char extra[256];
+  char extra[1024];
   Writer lines{extra, sizeof extra};
   if (best_effort_) lines.add("X-Understudy-Warning: all endpoints are degraded; best effort\r\n");
   if (unknown_outcome_) lines.add("X-Understudy-Outcome: unknown\r\n");
+  add_attempts(lines);
   rewrite.extra = lines.text();
   Writer out{worker_.scratch.head.get(), Scratch::head_size};
   write_response_head(out, head, answer_framing_, rewrite);

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <string_view>
 
 #include "config/copy_short.hpp"
 #include "durable/request_kind.hpp"
+#include "proxy/retry.hpp"
 #include "routing/select_endpoint.hpp"
 
 namespace proxy {
@@ -30,6 +32,22 @@ class ShortText {
   char bytes_[Capacity];
 };
 
+// An attempt that failed, and how.
+struct FailedAttempt {
+  routing::EndpointId endpoint = routing::no_endpoint;
+  AttemptFailureKind kind = AttemptFailureKind::connect;
+};
+
+// The first ones of a request; of more than that only the number is known.
+struct FailedAttempts {
+  static constexpr std::size_t most = 4;
+  std::array<FailedAttempt, most> first;
+  std::uint8_t count = 0;
+  void add(FailedAttempt attempt) {
+    if (count < most) first[count++] = attempt;
+  }
+};
+
 // Fixed size: copied into a per-worker ring without allocation; long texts are cut.
 struct RequestRecord {
   std::int64_t wall_us = 0;         // microseconds since 1970, start of the request
@@ -44,6 +62,7 @@ struct RequestRecord {
   durable::RequestKind kind = durable::RequestKind::plain;
   bool client_aborted = false;
   bool unknown_outcome = false;
+  FailedAttempts failed;
   ShortText<11> method;
   ShortText<45> client;  // address
   ShortText<159> path;   // without the query

@@ -36,6 +36,34 @@ class Retries(wire.WireTest):
             self.assertEqual(client.ask().text, "secondary")
         self.assertEqual(len(self.secondary.used()), 1)
 
+    def test_the_attempts_are_told_when_asked_for_and_logged_always(self):
+        client = self.pair(lambda conn: (conn.read_request(), conn.reset()), retry={"header": True})
+        self.assertEqual(client.ask().get("X-Understudy-Attempts"), '"primary";failed=reset_before_response, "secondary"')
+        self.secondary.close()
+        self.primary.close()
+        answer = client.ask("POST", body=b"x")
+        self.assertIn(answer.status, (502, 503))
+        self.assertRegex(answer.get("X-Understudy-Attempts"), r'^"(primary|secondary)";failed=[a-z_]+(, "(primary|secondary)";failed=[a-z_]+)?$')
+        self.running.wait_line(r'access .* "/" -> 200 secondary \(retry\) .* attempts 2 failed primary reset_before_response')
+
+    def test_a_good_answer_tells_its_one_attempt_and_none_without_the_key(self):
+        client = self.pair(answer_all(), retry={"header": True})
+        self.assertEqual(client.ask().get("X-Understudy-Attempts"), '"primary"')
+        client = self.pair(answer_all(503, "busy"))
+        self.assertIsNone(client.ask().get("X-Understudy-Attempts"))
+
+    def test_a_stale_connection_is_told_and_then_the_answer(self):
+        client = self.pair(lambda conn: (conn.read_request(), conn.answer(), conn.read_request(record=False), conn.reset()),
+                           retry={"header": True})
+        self.assertEqual(client.ask().get("X-Understudy-Attempts"), '"primary"')
+        self.assertEqual(client.ask().get("X-Understudy-Attempts"), '"primary";failed=stale_connection, "primary"')
+
+    def test_a_relayed_failure_is_told_as_one(self):
+        client = self.pair(answer_all(503, "busy"), answer_all(503, "busy"), retry={"header": True})
+        answer = client.ask()
+        self.assertEqual(answer.status, 503)
+        self.assertEqual(answer.get("X-Understudy-Attempts"), '"primary";failed=answer_502_503_504, "secondary";failed=answer_502_503_504')
+
     def test_a_get_that_breaks_at_the_primary_is_answered_over_a_pooled_connection(self):
         for broken in (lambda conn: conn.read_request(), lambda conn: (conn.read_request(), conn.reset()),
                        lambda conn: (conn.read_request(), conn.send(b"nonsense\r\n\r\n")),

@@ -35,7 +35,9 @@ proxy::RequestRecord record() {
 
 std::string line_of(config::LogFormat format, const proxy::RequestRecord& r) {
   AccessLines lines{format};
-  lines.add(r, "secondary");
+  lines.add(r, [](routing::EndpointId id) -> std::string_view {
+    return id == 1 ? "primary" : "secondary";
+  });
   return std::string(lines.text());
 }
 
@@ -87,6 +89,17 @@ TEST(AccessLines, JsonParsesBack) {
   EXPECT_EQ(json["totalMs"], 12.345);
 }
 
+TEST(AccessLines, EachFailedAttemptIsNamedWithItsReason) {
+  proxy::RequestRecord r = record();
+  r.failed.add({1, proxy::AttemptFailureKind::connect});
+  r.failed.add({2, proxy::AttemptFailureKind::first_byte_timeout});
+  EXPECT_THAT(line_of(config::LogFormat::text, r),
+              HasSubstr(" failed primary connect, secondary first_byte_timeout"));
+  const auto failed = nlohmann::json::parse(line_of(config::LogFormat::json, r))["failed"];
+  EXPECT_EQ(failed, nlohmann::json::parse(R"([{"endpoint": "primary", "how": "connect"},
+                                             {"endpoint": "secondary", "how": "first_byte_timeout"}])"));
+}
+
 TEST(AccessLines, JsonNumbersAreExactAndStayNumbers) {
   for (const std::uint32_t micros : {0u, 1u, 10u, 100u, 999u, 1000u, 1001u, 1230u, 4294967295u}) {
     proxy::RequestRecord r = record();
@@ -113,8 +126,11 @@ TEST(AccessLines, ABatchIsFullBeforeItsBufferIs) {
   r.note = std::string(47, '\x02');
   r.client = std::string(45, '\x03');
   r.method = std::string(11, '\x04');
+  const std::string name(500, '\x05');
+  const AccessLines::NameOf name_of = [&](routing::EndpointId) { return std::string_view{name}; };
+  for (int i = 0; i < 9; ++i) r.failed.add({1, proxy::AttemptFailureKind::answer_proves_not_run});
   std::size_t count = 0;
-  for (; !lines.full(); ++count) lines.add(r, std::string(500, '\x05'));
+  for (; !lines.full(); ++count) lines.add(r, name_of);
   const std::string text{lines.text()};
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n') + 1, static_cast<std::ptrdiff_t>(count));
   lines.clear();
@@ -131,7 +147,7 @@ TEST(EventLog, WritesToAFileAboveItsLevelAndAlwaysWritesAlerts) {
     EventLog log{settings};
     log.write("info", "test", "too quiet");
     log.write("alert", "test", "loud enough");
-    log.add_access(record(), "primary");
+    log.add_access(record(), [](routing::EndpointId) { return "primary"; });
     log.send_access();
   }
   const std::string text = read(path);
@@ -170,7 +186,7 @@ TEST(EventLog, AccessLinesCanBeTurnedOff) {
   settings.access = false;
   {
     EventLog log{settings};
-    log.add_access(record(), "primary");
+    log.add_access(record(), [](routing::EndpointId) { return "primary"; });
     log.send_access();
   }
   EXPECT_EQ(read(path), "");
