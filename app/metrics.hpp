@@ -1,5 +1,6 @@
 // The Picture as Prometheus metrics: pure. Built afresh for each scrape from the workers' counters,
-// so that no counter exists twice. Names, labels and help texts live in metrics.cpp alone.
+// so that no counter exists twice. Names, labels and help texts live in metrics.cpp alone, but
+// for the label values that stand for enums (metric_names.cpp).
 #pragma once
 
 #include <prometheus/metric_family.h>
