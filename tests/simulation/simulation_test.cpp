@@ -76,7 +76,11 @@ INSTANTIATE_TEST_SUITE_P(
                       Planted{Defect::detects_late, "detected in time"},
                       Planted{Defect::recovers_late, "recovered in time"},
                       Planted{Defect::forgets_to_wake, "never a worse one"},
-                      Planted{Defect::fails_closed, "somebody serves"}));
+                      Planted{Defect::fails_closed, "somebody serves"},
+                      Planted{Defect::keeps_the_dead, "the dead are released"},
+                      Planted{Defect::best_of_the_worst, "a best effort is the best"},
+                      Planted{Defect::forgets_penalties, "everyone is back"},
+                      Planted{Defect::spins, "no livelock"}));
 
 }  // namespace
 }  // namespace simulation

@@ -121,6 +121,7 @@ class World {
   void request(Client& client);
   void check_choice(const Client& client, const routing::Selection& chosen, bool sticky_lives);
   bool available(const Endpoint& endpoint) const;
+  bool held() const { return held_until_ && now_ <= *held_until_; }
   bool may_still_wait(const Endpoint& endpoint) const;
   Endpoint& by_id(EndpointId id);
 
@@ -137,8 +138,8 @@ class World {
   std::uint64_t numbers_ = 0;
   std::uint64_t wake_ = 0;
   TimePoint now_ = start;
-  TimePoint router_disturbed_ = start;  // the latest hold, release, drain, command or reload
-  bool held_ = false;
+  TimePoint router_disturbed_ = start;   // the latest hold, release, drain, command or reload
+  std::optional<TimePoint> held_until_;  // kept here, and not asked of the router
   EndpointId active_ = health::no_endpoint;
   std::uint64_t handled_ = 0;
   std::string story_;
@@ -209,7 +210,7 @@ void World::schedule(Endpoint& endpoint) {
   const auto due = next_probe(endpoint.monitor, endpoint.config.probe, dice(), now_);
   if (!due) return;
   const EndpointId id = endpoint.id;
-  at(std::max(*due, now_), [this, id, number] {
+  at(defect_ == Defect::spins ? now_ : std::max(*due, now_), [this, id, number] {
     Endpoint& later = by_id(id);
     if (later.timer == number && !later.probing) start_probe(later);
   });
@@ -405,6 +406,12 @@ void World::request(Client& client) {
     for (const routing::RoutingEntry& entry : entries)
       if (entry.rotation == routing::Rotation::serving)
         chosen = {&entry, routing::Reason::priority};
+  if (defect_ == Defect::keeps_the_dead && earlier != health::no_endpoint)
+    if (const auto* entry = router_->table().find(earlier))
+      chosen = {entry, routing::Reason::sticky};
+  if (defect_ == Defect::best_of_the_worst && chosen.reason == routing::Reason::best_effort)
+    for (const routing::RoutingEntry& entry : entries)
+      if (entry.rotation == routing::Rotation::degraded) chosen.endpoint = &entry;
   if (defect_ == Defect::fails_closed && chosen.reason == routing::Reason::best_effort) chosen = {};
   const bool sticky_lives = client.answer != health::no_endpoint && now_ < client.until;
   check_choice(client, chosen, sticky_lives);
@@ -441,13 +448,25 @@ void World::check_choice(const Client& client, const routing::Selection& chosen,
   if (by_stickiness) {
     if (!sticky_lives || client.answer != endpoint.id)
       fail("an answer ends with its TTL", endpoint.config.name + " was chosen by an old answer");
+    if (!available(endpoint) && config_.stickiness.on_degraded == config::OnDegraded::release)
+      fail("the dead are released", endpoint.config.name + " is not available any more");
     return;
   }
-  if (!available(endpoint) && any_available)
-    return fail("never a worse one", endpoint.config.name + " is not available, another one is");
+  if (!available(endpoint)) {
+    if (any_available)
+      return fail("never a worse one", endpoint.config.name + " is not available, another one is");
+    for (const Endpoint& other : endpoints_)
+      if (other.config.priority < endpoint.config.priority && !other.draining &&
+          status(other.monitor) == MonitorStatus::degraded)
+        fail("a best effort is the best",
+             other.config.name + " comes before " + endpoint.config.name);
+    if (config_.routing.all_degraded != config::AllDegraded::fail_open)
+      fail("a best effort is the best", "the configuration wants none");
+    return;
+  }
   for (const Endpoint& other : endpoints_)
     if (other.config.priority < endpoint.config.priority && available(other) &&
-        available(endpoint) && !may_still_wait(other) && !held_)
+        available(endpoint) && !may_still_wait(other) && !held())
       return fail("never a worse one", endpoint.config.name + " was chosen, and " +
                                            other.config.name + " is better and available");
 }
@@ -512,13 +531,12 @@ void World::plan_commands() {
           break;
         case 2:
           say("an operator holds for " + std::to_string(lasts.count()) + " ms");
-          held_ = router_->hold(lasts, now_).ok;
+          if (router_->hold(lasts, now_).ok) held_until_ = now_ + lasts;
           after_routing();
-          at(now_ + lasts, [this] { held_ = router_->held().has_value(); });
           break;
         case 3:
           say("an operator asks for failback");
-          if (router_->failback_now(now_).ok) held_ = false;
+          if (router_->failback_now(now_).ok) held_until_.reset();
           after_routing();
           break;
         default: {
@@ -555,7 +573,7 @@ void World::heal_everything() {
     change_reality(endpoint, Reality::up);
   }
   router_->release(now_);
-  held_ = false;
+  held_until_.reset();
   after_routing();
 }
 
@@ -565,7 +583,7 @@ void World::run_until(TimePoint end) {
     events_.pop();
     now_ = event.at;
     event.happen();
-    if (++handled_ > 2'000'000) fail("no livelock", "two million events in one schedule");
+    if (++handled_ > 200'000) fail("no livelock", "200,000 events in one schedule");
   }
   now_ = end;
 }
@@ -605,13 +623,14 @@ std::optional<Violation> World::play() {
   if (primary.reality == Reality::up && primary.reality_since <= healed) {
     TimePoint back = now_;
     for (const routing::Router::Wait& wait : router_->waits(now_))
-      if (wait.endpoint == primary.id) back = std::max(back, wait.until.value_or(back));
+      if (wait.endpoint == primary.id && defect_ != Defect::forgets_penalties)
+        back = std::max(back, wait.until.value_or(back));
     const Millis longest =
         std::max(config_.failback.flap_max, config_.failback.effective_healthy_for);
     if (back > now_ + longest) fail("everyone is back", "the wait is longer than any penalty");
     run_until(back + config_.stickiness.ttl + 1ms);
     const bool calm = primary.reality == Reality::up && primary.reality_since <= healed &&
-                      primary.undisturbed <= healed && !held_ && !primary.draining;
+                      primary.undisturbed <= healed && !held() && !primary.draining;
     if (calm && !violation_) {
       ++tally_.returns;
       for (const Client& client : clients_) {

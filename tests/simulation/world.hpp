@@ -13,13 +13,17 @@ namespace simulation {
 // A planted defect, to prove that each invariant can fail.
 enum class Defect {
   none,
-  serves_disabled,   // a request goes to a disabled or drained endpoint
-  prefers_the_last,  // the worst available endpoint is chosen
-  extends_ttl,       // a sticky answer is prolonged by use
-  detects_late,      // one more failure is needed than was configured
-  recovers_late,     // two more passes are needed than were configured
-  forgets_to_wake,   // nobody wakes the router when a wait ends
-  fails_closed,      // nobody is served when everything is degraded
+  serves_disabled,    // a request goes to a disabled or drained endpoint
+  prefers_the_last,   // the worst available endpoint is chosen
+  extends_ttl,        // a sticky answer is prolonged by use
+  detects_late,       // one more failure is needed than was configured
+  recovers_late,      // two more passes are needed than were configured
+  forgets_to_wake,    // nobody wakes the router when a wait ends
+  fails_closed,       // nobody is served when everything is degraded
+  keeps_the_dead,     // a sticky answer outlives its endpoint although it should be released
+  best_of_the_worst,  // with everything degraded the last one is tried
+  forgets_penalties,  // the return is promised without the wait
+  spins,              // a probe follows the other at once
 };
 
 struct Violation {
