@@ -29,7 +29,7 @@ struct ProbeOutcome {
   std::chrono::microseconds latency{};  // from the start to the outcome
   std::string detail;                   // for operators: "answered 503 (expected 200)"
   TimePoint started{};
-  bool own_fault = false;  // what was missing was a descriptor, a port or memory of this process
+  bool own_fault = false;  // what was missing was a descriptor or memory of this process
   bool refused = false;    // of connect_failed: by the host, so that nobody listens there any more
 
   bool passed() const { return result == ProbeResult::passed; }

@@ -60,9 +60,8 @@ ProbeOutcome from_failure(const transport::Failure& failure, const config::Probe
                           const Attempt& attempt) {
   ProbeOutcome outcome = from_failure(failure, policy);
   namespace errc = boost::system::errc;
-  for (const auto shortage :
-       {errc::too_many_files_open, errc::too_many_files_open_in_system, errc::no_buffer_space,
-        errc::not_enough_memory, errc::address_not_available})
+  for (const auto shortage : {errc::too_many_files_open, errc::too_many_files_open_in_system,
+                              errc::no_buffer_space, errc::not_enough_memory})
     outcome.own_fault = outcome.own_fault || failure.cause == shortage;
   const auto share = policy.timeout / static_cast<int>(attempt.addresses);
   outcome.refused = failure.kind == transport::FailureKind::connect &&

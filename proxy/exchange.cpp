@@ -281,8 +281,9 @@ void Exchange::arm_and_set_deadline(unsigned& mask) {
         no_later_than(after_progress(timeouts.first_byte));
       } else if (!tunnel) {
         no_later_than(after_progress(timeouts.body));
-        no_later_than(before_too_slow(upload_rate_, bytes_in_, timeouts.body));
-        waits_for_body = true;
+        // An upstream that answers before the request is over streams both ways: no rate is due.
+        waits_for_body = !answer_started_;
+        if (waits_for_body) no_later_than(before_too_slow(upload_rate_, bytes_in_, timeouts.body));
       }
     } else if (!tunnel && !sent_ahead_) {
       client.arm_read();  // to notice a client that leaves; stays armed for the next request

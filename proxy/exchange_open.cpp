@@ -11,10 +11,10 @@ using C = ClientConnection;
 
 namespace {
 
-// What is missing here, and says nothing of the endpoint.
+// What is missing here, and says nothing of the endpoint. Not EADDRNOTAVAIL: a host without IPv6
+// says that of every IPv6 address.
 bool is_shortage(int error) {
-  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
-         error == EADDRNOTAVAIL;
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
 }  // namespace
@@ -112,8 +112,7 @@ transport::Task<> Exchange::open_upstream() {
     if (own_fault_ != Refusal::count_) break;
   }
   if (!connected && own_fault_ != Refusal::count_) {
-    attempt_failed(AttemptFailureKind::connect,
-                   "this proxy is out of file descriptors, ports or memory");
+    attempt_failed(AttemptFailureKind::connect, "this proxy is out of file descriptors or memory");
     co_return;
   }
   if (!connected) {

@@ -263,6 +263,27 @@ class TooSlow(Overload):
         client.send(GET)
         self.assertEqual(client.read_answer().body.count(b"data:"), 4)
 
+    def test_a_stream_both_ways_owes_no_rate(self):
+        """The upstream answers first; then each side says a little now and then."""
+
+        def script(conn):
+            conn.read_head()
+            conn.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for i in range(5):
+                conn.read_chunk()
+                conn.send(b"1\r\n%d\r\n" % i)
+            conn.send(b"0\r\n\r\n")
+
+        proxy = self.front(self.upstream(script), timeouts=self.QUICK, limits={"min_rate": "1MB/s"})
+        client = self.client(proxy)
+        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        client.read_head()
+        for i in range(5):
+            client.quiet(0.6)
+            client.send(b"1\r\nx\r\n")
+            self.assertEqual(client.read_chunk(), b"%d" % i)
+        self.assertEqual(client.read_chunk(), b"")
+
     def test_an_upstream_that_does_not_read_is_not_the_clients_fault(self):
         step = threading.Event()
 
