@@ -335,19 +335,22 @@ void App::update_alerts() {
     log_.write(event);
 }
 
-// Raised for a while behind each time that accepting paused.
+// Raised for a while behind each time that accepting paused or a request found none.
 std::optional<Alert> App::shortage_alert() {
   std::uint64_t pauses = 0;
   for (std::size_t i = 0; i < data_plane_.workers(); ++i)
-    pauses += data_plane_.counters(i).accept_pauses.value();
+    pauses += data_plane_.counters(i).accept_pauses.value() +
+              data_plane_.counters(i)
+                  .refusals[static_cast<std::size_t>(proxy::Refusal::out_of_descriptors)]
+                  .value();
   const auto now = Clock::now();
   if (std::exchange(accept_pauses_, pauses) != pauses) shortage_until_ = now + 10s;
   if (now >= shortage_until_) return std::nullopt;
   Alert alert;
   alert.kind = "out_of_descriptors";
   alert.text =
-      "file descriptors or memory ran out: new clients wait. Raise the limit of open files "
-      "(LimitNOFILE), or lower limits.connections";
+      "file descriptors, ports or memory ran out: new clients wait, or requests get 503. Raise the "
+      "limit of open files (LimitNOFILE), or lower limits.connections";
   return alert;
 }
 

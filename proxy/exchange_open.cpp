@@ -11,10 +11,11 @@ using C = ClientConnection;
 
 namespace {
 
-// What is missing here, and says nothing of the endpoint. Not EADDRNOTAVAIL: a host without IPv6
-// says that of every IPv6 address.
-bool is_shortage(int error) {
-  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+// What is missing here, and says nothing of the endpoint. A host without IPv6 says EADDRNOTAVAIL of
+// every IPv6 address; of an IPv4 address it means that the ports have run out.
+bool is_shortage(int error, bool v6) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
+         (error == EADDRNOTAVAIL && !v6);
 }
 
 }  // namespace
@@ -38,7 +39,7 @@ bool Exchange::interrupted(std::uint8_t events) {
 transport::Task<bool> Exchange::connect_to(const routing::SocketAddress& address,
                                            std::uint32_t until) {
   transport::IoResult result = upstream_->channel().connect(address);
-  if (result.status == IoStatus::error && is_shortage(result.error))
+  if (result.status == IoStatus::error && is_shortage(result.error, address.v6))
     own_fault_ = Refusal::out_of_descriptors;
   while (result.status == IoStatus::would_block) {
     upstream_->channel().arm_write();
@@ -112,7 +113,8 @@ transport::Task<> Exchange::open_upstream() {
     if (own_fault_ != Refusal::count_) break;
   }
   if (!connected && own_fault_ != Refusal::count_) {
-    attempt_failed(AttemptFailureKind::connect, "this proxy is out of file descriptors or memory");
+    attempt_failed(AttemptFailureKind::connect,
+                   "this proxy is out of file descriptors, ports or memory");
     co_return;
   }
   if (!connected) {
