@@ -116,6 +116,7 @@ class Exchange {
   void choose();
   void assign(const routing::Selection& selection);
   void start_attempt();
+  bool take_pooled();
   AttemptFailure failure_facts(AttemptFailureKind kind);
   void attempt_failed(AttemptFailureKind kind, std::string_view cause);
   void note_failure(AttemptFailureKind kind);
@@ -212,6 +213,7 @@ class Exchange {
 
   // --- exchange_open.cpp: reaching an upstream
   transport::Task<> open_upstream();
+  transport::Task<bool> await_connect_slot();
   transport::Task<bool> connect_to(const routing::SocketAddress& address, std::uint32_t until);
   transport::Task<bool> secure_upstream();
   bool interrupted(std::uint8_t events);

@@ -153,15 +153,19 @@ void Exchange::start_attempt() {
   client_.clear(ClientConnection::upstream_read);
   client_.clear(ClientConnection::upstream_write);
   if (!start_) client_.clear(ClientConnection::kick);  // the ledger's word must not be lost
-  if (!fresh_only_) upstream_ = worker_.pool.take(**endpoint_, method_class_ != MethodClass::safe);
-  if (!upstream_) {
-    stage_ = Stage::connecting;
-    return;
-  }
+  stage_ = Stage::connecting;
+  if (!fresh_only_) take_pooled();
+}
+
+// A connection that is open already: the request can be sent at once.
+bool Exchange::take_pooled() {
+  upstream_ = worker_.pool.take(**endpoint_, method_class_ != MethodClass::safe);
+  if (!upstream_) return false;
   upstream_->counters().in_flight.bump();
   upstream_->channel().set_target(&client_, ClientConnection::upstream_read,
                                   ClientConnection::upstream_write);
   stage_ = Stage::relaying;
+  return true;
 }
 
 void Exchange::end_attempt(bool reusable) {

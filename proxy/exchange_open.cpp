@@ -83,17 +83,39 @@ transport::Task<bool> Exchange::secure_upstream() {
   }
 }
 
+// A burst, a failover's above all, is let through in portions: who finds limits.pending_connects
+// connects under way asks again with each tick. False: there was no room within timeouts.connect.
+transport::Task<bool> Exchange::await_connect_slot() {
+  const std::uint32_t until = worker_.deadline_in(config().timeouts.connect);
+  while (connects_under_way() >= config().limits.pending_connects) {
+    if (static_cast<std::int32_t>(worker_.tick() - until) >= 0) co_return false;
+    unsigned mask = C::deadline | C::kick;
+    if (body_complete_ && !sent_ahead_) {
+      client_.channel().arm_read();
+      mask |= C::client_read;
+    }
+    client_.set_deadline(worker_.tick() + 1);
+    const std::uint8_t events = co_await client_.wait(mask);
+    head_current_ = false;
+    if (interrupted(events)) co_return false;
+    if (!fresh_only_ && take_pooled()) co_return true;  // somebody's request is over meanwhile
+  }
+  co_return true;
+}
+
 transport::Task<> Exchange::open_upstream() {
   const std::uint8_t attempt = attempts_;
   const auto gone = [this, attempt] { return stage_ != Stage::connecting || attempts_ != attempt; };
-  const std::uint32_t until = worker_.deadline_in(config().timeouts.connect);
-  const routing::RoutingEntry* entry = snapshot_->table.find((*endpoint_)->id);
-  if (connects_under_way() >= config().limits.pending_connects) {
+  const bool room = co_await await_connect_slot();
+  if (gone()) co_return;
+  if (!room) {
     own_fault_ = Refusal::connect_limit;
     attempt_failed(AttemptFailureKind::connect,
                    "limits.pending_connects is reached for this endpoint");
     co_return;
   }
+  const std::uint32_t until = worker_.deadline_in(config().timeouts.connect);
+  const routing::RoutingEntry* entry = snapshot_->table.find((*endpoint_)->id);
   bool connected = false;
   const std::size_t count = entry ? entry->addresses.size() : 0;
   for (std::size_t i = 0; i < count && !connected; ++i) {

@@ -162,13 +162,24 @@ class Caps(Overload):
             filling.append(sock)
             self.addCleanup(sock.close)
         config = self.config({"name": "full", "url": f"http://127.0.0.1:{full.getsockname()[1]}"}, probe={**wire.PROBE_BY_TCP, "interval": "60s", "timeout": "30s"},
-                             limits={"pending_connects": 1}, timeouts={"connect": "8s"})
+                             limits={"pending_connects": 1}, timeouts={"connect": "1s"})
         proxy = self.proxy(config)
-        first = self.client(proxy)
-        first.send(GET)
-        support.wait_until(lambda: proxy.metric("understudy_client_requests_in_flight") == 1, what="the first request")
-        self.assert_overloaded(self.client(proxy).ask())
-        self.assertEqual(self.refused(proxy, "connect_limit"), 1)
+        clients = [self.client(proxy) for _ in range(4)]
+        for client in clients:  # one tries at a time, for a second; the others wait a second for their turn
+            client.send(GET)
+        answers = [client.read_answer() for client in clients]
+        turned_away = [answer for answer in answers if answer.status == 503 and b"pending_connects" in answer.body]
+        self.assertGreaterEqual(len(turned_away), 2)
+        self.assert_overloaded(turned_away[0])
+        self.assertEqual(self.refused(proxy, "connect_limit"), len(turned_away))
+
+    def test_a_burst_is_let_through_in_portions(self):
+        proxy = self.front(self.upstream(), limits={"pending_connects": 20})
+        clients = [self.client(proxy) for _ in range(100)]
+        for client in clients:
+            client.send(GET)
+        self.assertEqual([client.read_answer().status for client in clients], [200] * 100)
+        self.assertEqual(self.refused(proxy, "connect_limit"), 0)
 
 
 class TooSlow(Overload):
