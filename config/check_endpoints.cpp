@@ -85,6 +85,26 @@ void check_settings(const Endpoint& endpoint, const std::string& path, Findings&
                   "is not encrypted, and keys are sent to it", "use https");
 }
 
+// What the proxy writes, takes away or reads: a lock under such a name would open or break.
+bool is_taken(std::string_view name) {
+  constexpr std::string_view taken[] = {"accept-encoding",
+                                        "content-encoding",
+                                        "content-type",
+                                        "cookie",
+                                        "date",
+                                        "forwarded",
+                                        "traceparent",
+                                        "via",
+                                        "x-forwarded-for",
+                                        "x-forwarded-host",
+                                        "x-forwarded-proto",
+                                        "x-functions-key"};
+  return std::find(std::begin(taken), std::end(taken), name) != std::end(taken) ||
+         name.starts_with("x-arr-") || name.starts_with("x-ms-client-principal") ||
+         name.starts_with("x-ms-token-") || name.starts_with("client-cert") ||
+         name == "disguised-host" || name == "was-default-hostname";
+}
+
 void check_secret_header(const Endpoint& endpoint, const std::string& path, Findings& findings) {
   if (!endpoint.secret_header || findings.refused(path)) return;
   const NameValue& header = *endpoint.secret_header;
@@ -92,9 +112,17 @@ void check_secret_header(const Endpoint& endpoint, const std::string& path, Find
     findings.error(path, "", "has no name", "it needs name and value");
   if (header.value.empty() && !findings.refused(path + ".value"))
     findings.error(path, "", "has no value", "it needs name and value");
-  if (header.name == "Host" || header.name == "host")
+  const std::string name = lower(header.name);
+  if (name == "host")
     findings.error(path + ".name", quoted(header.name), "is set by the endpoint's host policy",
                    "use host and host_value");
+  if (is_taken(name))
+    findings.error(path + ".name", quoted(header.name), "has a meaning of its own",
+                   "take a name that nobody else sends, like \"X-Proxy-Secret\"");
+  for (const NameValue& probe : endpoint.probe.headers)
+    if (!name.empty() && lower(probe.name) == name)
+      findings.error(path + ".name", quoted(header.name), "is a header of the probe as well",
+                     "remove it from probe.headers: probes send the secret header too");
 }
 
 void check_tls(const Endpoint& endpoint, const std::string& path, const Environment& environment,

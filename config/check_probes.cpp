@@ -9,12 +9,6 @@
 namespace config {
 namespace {
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
-
 // One endpoint's probe and the places where its settings may be written.
 struct Probe {
   const Endpoint& endpoint;
@@ -135,6 +129,12 @@ void check_telling(const Config& config, const Probe& probe, Findings& findings,
 }
 
 }  // namespace
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
 
 void check_probes(const Config& config, Findings& findings) {
   check_headers(config.probe.headers, "probe.headers", findings);

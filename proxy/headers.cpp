@@ -164,7 +164,9 @@ void write_request_head(Writer& out, const RequestHead& head, const RequestFrami
         break;
     }
     if (framing.names_fields && named_by_connection(head.fields, field.name)) return false;
-    return !secret || !equal_ignoring_case(field.name, secret->name);
+    for (const std::string_view name : rewrite.lock_names)
+      if (equal_ignoring_case(field.name, name)) return false;
+    return true;
   });
 
   if (framing.body == BodyKind::chunked) out.add("Transfer-Encoding: chunked\r\n");

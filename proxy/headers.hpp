@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string_view>
 
 #include "config/config.hpp"
@@ -65,6 +66,8 @@ struct RequestRewrite {
   std::string_view traceparent;     // used when the request has none
   bool drop_functions_key = false;  // the client's x-functions-key is for this proxy alone
   std::string_view functions_key;   // the endpoint's own, in its place
+  // Every endpoint's secret header: what a client sends under such a name goes nowhere.
+  std::span<const std::string_view> lock_names;
   // The answer may hold URLs that have to be found: codings that cannot be undone are not offered.
   bool readable_answer = false;
 };

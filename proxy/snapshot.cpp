@@ -65,6 +65,7 @@ void derive(Snapshot& snapshot) {
   snapshot.access = Access{config};
   snapshot.secrets.clear();
   snapshot.hosts.clear();
+  snapshot.lock_names.clear();
   for (const config::Endpoint& endpoint : config.endpoints) {
     snapshot.hosts.push_back(endpoint.url.host);
     if (endpoint.host == config::HostPolicy::explicit_value)
@@ -73,6 +74,7 @@ void derive(Snapshot& snapshot) {
     for (const config::Secret* key :
          {&endpoint.keys.function, &endpoint.keys.durable, &endpoint.keys.admin})
       if (!key->empty()) snapshot.secrets.push_back(key->reveal());
+    if (endpoint.secret_header) snapshot.lock_names.push_back(endpoint.secret_header->name);
   }
   snapshot.open_webhooks = config.durable.open_webhooks;
   if (config.limits.per_client == 0)

@@ -57,6 +57,7 @@ struct Snapshot {
   std::vector<std::string_view> hosts;          // of the endpoints, for the domains of cookies
   std::vector<std::string> open_webhooks;       // lower case
   std::shared_ptr<ClientCounts> client_counts;  // null: limits.per_client is off
+  std::vector<std::string_view> lock_names;     // of the endpoints' secret headers
   // Derived from configuration and table, by `derive_table`:
   desk::SharedPicture desk_picture;
 

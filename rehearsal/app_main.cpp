@@ -81,12 +81,24 @@ std::optional<Problem> read_keys(const std::string& file, rehearsal::GivenKeys& 
   return std::nullopt;
 }
 
+std::optional<Problem> parse_required_header(std::string_view text,
+                                             std::optional<config::NameValue>& header) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string_view::npos || equals == 0 || equals + 1 == text.size())
+    return Problem{"not NAME=VALUE", "write it like X-Lock=a-long-secret"};
+  header = {std::string{text.substr(0, equals)}, std::string{text.substr(equals + 1)}};
+  return std::nullopt;
+}
+
 // Any of these closes what keys close; without them all is open.
 void declare_keys(CLI::App& app, AppOptions& options) {
   add_parsed(app, "--keys", options.keys, read_keys,
              "File with keys; those it does not name are generated");
   app.add_option("--key", options.key, "System key of the Durable API");
   app.add_option("--master-key", options.master_key, "Master key, for the key API");
+  add_parsed(app, "--require-header", options.required_header, parse_required_header,
+             "NAME=VALUE of a header that every request needs, as an access restriction of the "
+             "platform asks for it; 403 without it");
   app.add_option("--auth", options.auth_function, "anonymous, or function: functions ask for a key")
       ->transform(CLI::CheckedTransformer(
           std::map<std::string, bool>{{"anonymous", false}, {"function", true}}))

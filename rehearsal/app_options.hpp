@@ -41,9 +41,10 @@ struct AppOptions {
   std::string site_name;  // "" is `name`; what the app calls itself when it takes a lease
   std::optional<config::Url> storage;
   std::string hub = "TestHub";
-  std::string key;                     // of the Durable extension, which then asks for it
-  std::string master_key;              // "" is the one of `keys`
-  GivenKeys keys;                      // any given key closes what keys close
+  std::string key;         // of the Durable extension, which then asks for it
+  std::string master_key;  // "" is the one of `keys`
+  GivenKeys keys;          // any given key closes what keys close
+  std::optional<config::NameValue> required_header;  // without it nobody is let in: 403
   bool auth_function = false;          // functions ask for a function, host or master key
   std::vector<std::string> functions;  // known orchestrators; empty: any name
   Plan plan;                           // of an orchestration whose input says nothing else

@@ -40,6 +40,11 @@ ServerResponse unhealthy(const std::string& name, const std::string& why) {
           string_object({{"name", name}, {"state", "unhealthy"}, {"reason", why}}) + "\n"};
 }
 
+// As the platform's access restrictions answer: a matter of configuration, not a stopped app.
+ServerResponse locked_out() {
+  return {403, "text/plain; charset=utf-8", "Access to this app is restricted.\n"};
+}
+
 asio::awaitable<ServerResponse> refuse() {
   ServerResponse response;
   response.status = 401;
@@ -100,6 +105,18 @@ bool FunctionApp::lacks_lease() const {
   return blob_lease_ && !blob_lease_->held(std::chrono::steady_clock::now());
 }
 
+// Several fields of that name are refused too: somebody added one to another's.
+bool FunctionApp::lacks_required_header(const ServerRequest& request) const {
+  if (!options_.required_header) return false;
+  int right = 0, given = 0;
+  for (const auto& [name, value] : request.headers) {
+    if (!same_ignoring_case(name, options_.required_header->name)) continue;
+    ++given;
+    if (value == options_.required_header->value) ++right;
+  }
+  return given != 1 || right != 1;
+}
+
 void FunctionApp::part_ended() {
   if (--parts_running_ == 0 && stopped_) asio::post(executor_, stopped_);
 }
@@ -126,6 +143,7 @@ asio::awaitable<ServerResponse> FunctionApp::respond(ServerRequest request) {
     co_return of_hub ? std::move(*of_hub) : control(request);
   }
   ++requests_;
+  if (lacks_required_header(request)) co_return locked_out();
   const auto slow_until = std::chrono::steady_clock::now() + control_.slowness();
   co_await wait_until(slow_until);
   if (auto instead = control_.intercept(request.path())) co_return std::move(*instead);

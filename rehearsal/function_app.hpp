@@ -43,6 +43,7 @@ class FunctionApp {
       const transport::ServerRequest& request);
   transport::ServerResponse control(const transport::ServerRequest& request);
   transport::ServerResponse statistics() const;
+  bool lacks_required_header(const transport::ServerRequest& request) const;
   bool lacks_lease() const;  // on a blob, when it needs one
   void part_ended();
 

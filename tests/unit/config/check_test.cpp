@@ -117,6 +117,15 @@ INSTANTIATE_TEST_SUITE_P(
         Row{R"({"name": "a", "url": "http://a", "secret_header": {"name": "Host", "value": "x"}}, {"name": "b", "url": "http://b"})",
             R"(warning: endpoints[0].url: "http://a" is not encrypted, and keys are sent to it; use https
 error: endpoints[0].secret_header.name: "Host" is set by the endpoint's host policy; use host and host_value)"},
+        Row{R"({"name": "a", "url": "https://a", "secret_header": {"name": "HOST", "value": "x"}}, {"name": "b", "url": "https://b"})",
+            R"(error: endpoints[0].secret_header.name: "HOST" is set by the endpoint's host policy; use host and host_value)"},
+        Row{R"({"name": "a", "url": "https://a", "secret_header": {"name": "content-LENGTH", "value": "x"}}, {"name": "b", "url": "https://b"})",
+            R"(error: endpoints[0].secret_header.name: "content-LENGTH" belongs to the connection; this proxy sets it where it is needed)"},
+        Row{R"({"name": "a", "url": "https://a", "secret_header": {"name": "X-Functions-Key", "value": "x"}}, {"name": "b", "url": "https://b", "secret_header": {"name": "X-MS-Client-Principal-Id", "value": "x"}})",
+            R"(error: endpoints[0].secret_header.name: "X-Functions-Key" has a meaning of its own; take a name that nobody else sends, like "X-Proxy-Secret"
+error: endpoints[1].secret_header.name: "X-MS-Client-Principal-Id" has a meaning of its own; take a name that nobody else sends, like "X-Proxy-Secret")"},
+        Row{R"({"name": "a", "url": "https://a", "secret_header": {"name": "X-Azure-FDID", "value": "x"}, "probe": {"headers": [{"name": "x-azure-fdid", "value": "y"}]}}, {"name": "b", "url": "https://b", "secret_header": {"name": "X-Azure-FDID", "value": "x"}})",
+            R"(error: endpoints[0].secret_header.name: "X-Azure-FDID" is a header of the probe as well; remove it from probe.headers: probes send the secret header too)"},
         Row{R"({"name": "a", "url": "https://a", "secret_header": {"name": "X-Lock"}}, {"name": "b", "url": "https://b"})",
             R"(error: endpoints[0].secret_header: has no value; it needs name and value)"},
         Row{R"({"name": "a", "url": "https://a", "tls": {"ca": "nope.pem"}}, {"name": "b", "url": "https://b"})",

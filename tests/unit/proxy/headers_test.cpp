@@ -139,10 +139,19 @@ TEST(RequestHeaders, ExpectIsForHttp11Only) {
 
 TEST(RequestHeaders, TheSecretHeaderIsOursAlone) {
   RequestCase with;
+  const std::array<std::string_view, 2> names{"X-Lock", "X-Other-Lock"};
+  with.rewrite.lock_names = names;
+  const string request =
+      "GET / HTTP/1.1\r\nHost: a\r\nx-LOCK: guess\r\nX-Lock2: stays\r\n"
+      "X-Other-Lock: guess\r\nX-Lock:guess\r\n\r\n";
+  const string without = with.write(request);  // to the endpoint that has none
+  EXPECT_THAT(without, Not(HasSubstr("guess")));
+  EXPECT_THAT(without, HasSubstr("\r\nX-Lock2: stays\r\n"));
   with.endpoint.secret_header = config::NameValue{"X-Lock", "real"};
-  const string out = with.write("GET / HTTP/1.1\r\nHost: a\r\nx-LOCK: guess\r\n\r\n");
+  const string out = with.write(request);
   EXPECT_THAT(out, Not(HasSubstr("guess")));
-  EXPECT_THAT(out, HasSubstr("X-Lock: real\r\n"));
+  EXPECT_THAT(out, HasSubstr("\r\nX-Lock2: stays\r\n"));
+  EXPECT_THAT(out, EndsWith("\r\nX-Lock: real\r\n\r\n"));
 }
 
 TEST(RequestHeaders, AnUpgradeThatWeTunnelIsAskedFor) {
