@@ -32,6 +32,15 @@ std::uint64_t random_seed() {
   return (std::uint64_t{device()} << 32) ^ device();
 }
 
+std::string random_key() {
+  std::string key;
+  for (int i = 0; i < 4; ++i) {
+    const std::uint64_t word = random_seed();
+    key.append(reinterpret_cast<const char*>(&word), sizeof word);
+  }
+  return key;
+}
+
 std::int64_t wall_ms() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
@@ -54,6 +63,7 @@ App::App(config::Config config, AppOptions options)
       log_{config_->log},
       registry_{options_.workers},
       sticky_{config_->stickiness.max_clients, random_seed()},
+      process_key_{random_key()},
       snapshots_{empty_snapshot(config_)},
       router_{[this](const routing::RoutingChange& change) { on_change(change); }},
       fault_legs_{make_fault_legs()},
@@ -251,6 +261,7 @@ void App::apply(EndpointRegistry::Proposal proposal, std::shared_ptr<const confi
   base_.generation = ++generation_;
   base_.config = config_;
   base_.upstreams = registry_.upstreams();
+  base_.process_key = process_key_;
   for (const auto& upstream : registry_.upstreams())
     upstream->place = directory_.place_of(upstream->config.name);
   proxy::derive(base_);

@@ -127,6 +127,7 @@ class App {
   History history_;
   EndpointRegistry registry_;
   routing::StickyTable sticky_;
+  const std::string process_key_;  // random; signs sticky cookies without stickiness.cookie_keys
   proxy::DataPlane::SnapshotBox snapshots_;
   routing::Router router_;
   EvidenceInbox inbox_;

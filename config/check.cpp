@@ -117,11 +117,30 @@ void check_clients(const Config& config, Findings& findings) {
   }
 }
 
+void check_sticky_cookie(const Stickiness& sticky, Findings& findings) {
+  constexpr std::size_t shortest = 16;
+  for (std::size_t i = 0; i < sticky.cookie_keys.size(); ++i)
+    if (sticky.cookie_keys[i].size() < shortest)
+      findings.error(item("stickiness.cookie_keys", i), "", "is shorter than 16 characters",
+                     "take a random text, as of `openssl rand -hex 32`");
+  if (sticky.client == StickyClient::cookie) {
+    if (sticky.cookie_keys.empty() && !findings.refused("stickiness.cookie_keys"))
+      findings.warn("stickiness.client", "\"cookie\"", "has no stickiness.cookie_keys",
+                    "clients ask again after a restart and at each other proxy; give all proxies "
+                    "the same key");
+    if (findings.wrote("stickiness.max_clients"))
+      findings.warn("stickiness.max_clients", "", "has no effect",
+                    "cookies need no memory here; remove it");
+    return;
+  }
+  for (const char* key : {"stickiness.cookie", "stickiness.cookie_keys"})
+    if (findings.wrote(key))
+      findings.warn(key, "", "has no effect", "write \"client\": \"cookie\" to use it");
+}
+
 void check_stickiness(const Config& config, Findings& findings) {
   const Stickiness& sticky = config.stickiness;
-  if (sticky.client == StickyClient::cookie)
-    findings.error("stickiness.client", "\"cookie\"", "is not in this version",
-                   "write \"address\" or \"header\"");
+  check_sticky_cookie(sticky, findings);
   if (sticky.client == StickyClient::header && sticky.header.empty())
     findings.error("stickiness.client", "\"header\"", "needs the name of the header",
                    "add stickiness.header");

@@ -25,6 +25,7 @@ class Secret {
   explicit Secret(std::string value) : value_{std::move(value)} {}
   const std::string& reveal() const { return value_; }
   bool empty() const { return value_.empty(); }
+  std::size_t size() const { return value_.size(); }
   bool operator==(const Secret&) const = default;
 
  private:
@@ -198,6 +199,8 @@ struct Stickiness {
   Millis ttl = 30s;  // 0s asks every time
   StickyClient client = StickyClient::address;
   std::string header;
+  std::string cookie = "understudy";
+  std::vector<Secret> cookie_keys;  // the first signs, all verify; none: one per process
   OnDegraded on_degraded = OnDegraded::release;
   std::size_t max_clients = 100000;
   bool operator==(const Stickiness&) const = default;

@@ -203,6 +203,8 @@ void top(V& v, Config& config) {
     w.time("ttl", config.stickiness.ttl, no_wait, longest_ttl);
     w.word("client", config.stickiness.client);
     w.text("header", config.stickiness.header, check_field_name);
+    w.text("cookie", config.stickiness.cookie, check_cookie_name);
+    w.secrets("cookie_keys", config.stickiness.cookie_keys);
     w.word("on_degraded", config.stickiness.on_degraded);
     w.number("max_clients", config.stickiness.max_clients, 1, 100'000'000);
   });

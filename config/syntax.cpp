@@ -117,6 +117,12 @@ std::optional<Problem> check_field_name(std::string_view text) {
   return std::nullopt;
 }
 
+std::optional<Problem> check_cookie_name(std::string_view text) {
+  if (!is_token(text)) return Problem{"is not a cookie name", "write it like \"understudy\""};
+  if (text.size() > 64) return Problem{"is longer than 64 characters", "shorten it"};
+  return std::nullopt;
+}
+
 std::optional<Problem> check_field_value(std::string_view text) {
   for (const char c : text)
     if ((c >= 0 && c < 0x20 && c != '\t') || c == 0x7f)

@@ -18,6 +18,7 @@ std::optional<Problem> check_label(std::string_view);         // region: printab
 std::optional<Problem> check_method(std::string_view);
 std::optional<Problem> check_path(std::string_view);         // starts with "/"; a query is allowed
 std::optional<Problem> check_field_name(std::string_view);   // and none that the proxy sets itself
+std::optional<Problem> check_cookie_name(std::string_view);  // RFC 6265; at most 64
 std::optional<Problem> check_field_value(std::string_view);  // no line breaks, no outer spaces
 std::optional<Problem> check_host_value(std::string_view);   // host[:port]
 std::optional<Problem> check_host_name(std::string_view);    // for SNI

@@ -133,6 +133,9 @@ class Exchange {
   bool trusted_peer() const;
   routing::ClientKey client_key() const;
   routing::ClientKey address_key() const;
+  routing::EndpointId earlier_answer();
+  void give_answer(const routing::RoutingEntry& entry);
+  bool client_uses_tls() const;
 
   // --- exchange_durable.cpp: Durable Functions
   bool gate();
@@ -331,6 +334,8 @@ class Exchange {
   std::uint8_t attempts_ = 0;
   FailedAttempts failed_;
   bool this_one_failed_ = false;
+  routing::EndpointId given_ = routing::no_endpoint;  // the answer that set_cookie_ gives
+  std::string set_cookie_;                            // line, when the client keeps its answer
   bool held_ = false;
   bool counted_retry_ = false;
   bool fresh_only_ = false;

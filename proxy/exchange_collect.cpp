@@ -8,6 +8,7 @@
 #include "durable/set_cookie.hpp"
 #include "durable/status_tokens.hpp"
 #include "health/evidence.hpp"
+#include "proxy/cookies.hpp"
 #include "proxy/exchange.hpp"
 
 namespace proxy {
@@ -179,6 +180,7 @@ std::string Exchange::moved_cookies() {
   bool moved = false;
   for (const Field& field : fields) {
     if (field.id != FieldName::set_cookie) continue;
+    if (snapshot_->sticky_cookie && sets_cookie(field.value, snapshot_->own_cookie())) continue;
     const auto value = durable::rewrite_cookie_domain(field.value, snapshot_->hosts, origin->host);
     moved = moved || value.has_value();
     lines.append("Set-Cookie: ").append(value ? std::string_view{*value} : field.value);

@@ -84,25 +84,48 @@ routing::ClientKey Exchange::address_key() const {
       client_behind_proxies(*snapshot_, worker_.request_head.fields, peer));
 }
 
+bool Exchange::client_uses_tls() const {
+  const FieldList& fields = worker_.request_head.fields;
+  if (const Field* proto = find_field(fields, FieldName::x_forwarded_proto);
+      proto && trusted_peer()) {
+    const std::string_view first = proto->value.substr(0, proto->value.find(','));
+    return equal_ignoring_case(first.substr(0, first.find_last_not_of(" \t") + 1), "https");
+  }
+  return client_.listener().tls != nullptr;
+}
+
+// The client's sticky answer, from its cookie or from our own memory.
+routing::EndpointId Exchange::earlier_answer() {
+  const StickyCookie* cookie = snapshot_->sticky_cookie.get();
+  if (!cookie) return worker_.shared.sticky->find(client_key(), started_);
+  if (given_ != routing::no_endpoint) return given_;  // a request may ask for its endpoint twice
+  reparse();
+  const auto found = cookie->read(worker_.request_head.fields, wall_ms());
+  return found ? snapshot_->upstreams[*found]->id : routing::no_endpoint;
+}
+
+void Exchange::give_answer(const routing::RoutingEntry& entry) {
+  const StickyCookie* cookie = snapshot_->sticky_cookie.get();
+  if (!cookie)
+    return worker_.shared.sticky->remember(client_key(), entry.id, started_,
+                                           config().stickiness.ttl);
+  reparse();
+  given_ = entry.id;
+  set_cookie_ = cookie->line(entry.config_index, wall_ms(), client_uses_tls());
+}
+
 // Where the client is sent first; no endpoint: nobody may serve.
 routing::Selection Exchange::select() {
-  const config::Stickiness& stickiness = config().stickiness;
   const routing::RoutingTable& table = snapshot_->table;
-  const bool sticky = stickiness.ttl.count() > 0;
-  routing::ClientKey key;
-  routing::EndpointId earlier = routing::no_endpoint;
-  if (sticky) {
-    key = client_key();
-    earlier = worker_.shared.sticky->find(key, started_);
-  }
+  const bool sticky = config().stickiness.ttl.count() > 0;
+  const routing::EndpointId earlier = sticky ? earlier_answer() : routing::no_endpoint;
   const routing::Selection selection = routing::select_endpoint(table, earlier);
   if (!selection.endpoint) return selection;
   const bool kept = selection.reason == Reason::sticky || selection.reason == Reason::held;
   if (sticky) {
     (kept ? worker_.counters.sticky_hits : worker_.counters.sticky_misses).bump();
     // A best effort is no answer: the client asks again, and is back with the first that recovers.
-    if (!kept && selection.reason != Reason::best_effort)
-      worker_.shared.sticky->remember(key, selection.endpoint->id, started_, stickiness.ttl);
+    if (!kept && selection.reason != Reason::best_effort) give_answer(*selection.endpoint);
   }
   held_ = sticky && table.on_degraded == config::OnDegraded::hold &&
           selection.reason != Reason::best_effort;
@@ -409,6 +432,7 @@ void Exchange::answer_ourselves(int status, std::string_view content_type, std::
   out.add(worker_.date());
   out.add("\r\n");
   add_attempts(out);
+  out.add(std::string_view{set_cookie_});
   out.add(lines);
   out.add(keep_alive_ ? (version_ < 11 ? "Connection: keep-alive\r\n\r\n" : "\r\n")
                       : "Connection: close\r\n\r\n");

@@ -132,6 +132,7 @@ void Exchange::send_head() {
                             (method_class_ != MethodClass::safe && snapshot_->access.active());
   rewrite.client = client_facts();
   rewrite.via = worker_.shared.via;
+  rewrite.own_cookie = snapshot_->own_cookie();
   rewrite.lock_names = snapshot_->lock_names;
   if (!traced) rewrite.traceparent = {traceparent, 55};
   switch (endpoint.host) {

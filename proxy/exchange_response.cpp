@@ -157,7 +157,9 @@ void Exchange::relay_interim() {
     continue_sent_ = true;
   }
   Writer out{worker_.scratch.head.get(), Scratch::head_size};
-  write_response_head(out, head, answer_framing_, {});
+  ResponseRewrite rewrite;
+  rewrite.own_cookie = snapshot_->own_cookie();
+  write_response_head(out, head, answer_framing_, rewrite);
   const iovec text = piece(out.text());
   send_client(&text, 1);
 }
@@ -223,6 +225,7 @@ void Exchange::send_answer_head() {
   }
   const std::string cookies = moved_cookies();
   rewrite.cookies = cookies;
+  rewrite.own_cookie = snapshot_->own_cookie();
   const bool framed =
       answer_framing_.body == BodyKind::chunked || answer_framing_.body == BodyKind::until_close;
   chunk_answer_ = framed && version_ >= 11;
@@ -241,11 +244,12 @@ void Exchange::send_answer_head() {
   rewrite.close = !keep_alive_;
   rewrite.keep_alive_note = keep_alive_ && version_ < 11;
   rewrite.date = worker_.date();
-  char extra[1024];
+  char extra[1280];
   Writer lines{extra, sizeof extra};
   if (best_effort_) lines.add("X-Understudy-Warning: all endpoints are degraded; best effort\r\n");
   if (unknown_outcome_) lines.add("X-Understudy-Outcome: unknown\r\n");
   add_attempts(lines);
+  lines.add(std::string_view{set_cookie_});
   rewrite.extra = lines.text();
   Writer out{worker_.scratch.head.get(), Scratch::head_size};
   write_response_head(out, head, answer_framing_, rewrite);

@@ -11,6 +11,8 @@ using C = ClientConnection;
 void Exchange::start_tunnel(std::string_view early) {
   ResponseRewrite rewrite;
   rewrite.switching = true;
+  rewrite.own_cookie = snapshot_->own_cookie();
+  rewrite.extra = set_cookie_;
   Writer out{worker_.scratch.head.get(), Scratch::head_size};
   write_response_head(out, worker_.response_head, answer_framing_, rewrite);
   const std::string_view head = out.text();

@@ -83,7 +83,7 @@ FieldName field_name(std::string_view name) {
       id = first == 'h' ? only('h', "host", F::host) : only('d', "date", F::date);
       break;
     case 6:
-      id = only('e', "expect", F::expect);
+      id = first == 'c' ? only('c', "cookie", F::cookie) : only('e', "expect", F::expect);
       break;
     case 7:
       id = first == 'u' ? only('u', "upgrade", F::upgrade) : only('t', "trailer", F::trailer);

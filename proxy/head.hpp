@@ -18,6 +18,7 @@ enum class FieldName : std::uint8_t {
   content_encoding,
   content_length,
   content_type,
+  cookie,
   date,
   expect,
   forwarded,

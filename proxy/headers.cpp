@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "proxy/cookies.hpp"
+
 namespace proxy {
 namespace {
 
@@ -114,7 +116,7 @@ void write_request_head(Writer& out, const RequestHead& head, const RequestFrami
   const config::Endpoint& endpoint = *rewrite.endpoint;
   const bool trusted = rewrite.client.trusted;
   const auto& secret = endpoint.secret_header;
-  bool traced = false;
+  bool traced = false, edit_cookies = false;
   bool gzip = false, other_coding = false;
   if (rewrite.readable_answer)
     for (const Field& field : head.fields)
@@ -156,6 +158,10 @@ void write_request_head(Writer& out, const RequestHead& head, const RequestFrami
       case FieldName::accept_encoding:
         if (other_coding) return false;
         break;
+      case FieldName::cookie:
+        if (rewrite.own_cookie.empty() || !holds_cookie(field.value, rewrite.own_cookie)) break;
+        edit_cookies = true;
+        return false;
       case FieldName::expect:
         // Only an HTTP/1.1 client can be sent the interim answer (RFC 9110 section 10.1.1).
         if (!framing.expect_continue) return false;
@@ -169,6 +175,10 @@ void write_request_head(Writer& out, const RequestHead& head, const RequestFrami
     return true;
   });
 
+  if (edit_cookies && !(framing.names_fields && named_by_connection(head.fields, "cookie")))
+    for (const Field& field : head.fields)
+      if (field.id == FieldName::cookie && holds_cookie(field.value, rewrite.own_cookie))
+        write_cookies_without(out, field, rewrite.own_cookie);
   if (framing.body == BodyKind::chunked) out.add("Transfer-Encoding: chunked\r\n");
   if (framing.upgrade) {
     out.add("Connection: Upgrade\r\n");
@@ -216,6 +226,8 @@ void write_response_head(Writer& out, const ResponseHead& head, const ResponseFr
         return rewrite.location.empty();
       case FieldName::set_cookie:
         if (!rewrite.cookies.empty()) return false;
+        if (!rewrite.own_cookie.empty() && sets_cookie(field.value, rewrite.own_cookie))
+          return false;
         break;
       case FieldName::date:
         dated = true;

@@ -66,6 +66,7 @@ struct RequestRewrite {
   std::string_view traceparent;     // used when the request has none
   bool drop_functions_key = false;  // the client's x-functions-key is for this proxy alone
   std::string_view functions_key;   // the endpoint's own, in its place
+  std::string_view own_cookie;      // is for this proxy alone; empty: there is none
   // Every endpoint's secret header: what a client sends under such a name goes nowhere.
   std::span<const std::string_view> lock_names;
   // The answer may hold URLs that have to be found: codings that cannot be undone are not offered.
@@ -83,11 +84,12 @@ struct ResponseRewrite {
   bool drop_coding = false;      // the body was decoded
   bool has_length = false;       // say `length`
   std::uint64_t length = 0;
-  bool switching = false;     // 101: keep Upgrade
-  std::string_view location;  // replaces the Location value when not empty
-  std::string_view cookies;   // whole lines that replace every Set-Cookie when not empty
-  std::string_view extra;     // whole lines, each with its CRLF
-  std::string_view date;      // used when the answer has none
+  bool switching = false;       // 101: keep Upgrade
+  std::string_view location;    // replaces the Location value when not empty
+  std::string_view cookies;     // whole lines that replace every Set-Cookie when not empty
+  std::string_view own_cookie;  // which no endpoint may set; empty: there is none
+  std::string_view extra;       // whole lines, each with its CRLF
+  std::string_view date;        // used when the answer has none
 };
 
 void write_response_head(Writer& out, const ResponseHead& head, const ResponseFraming& framing,

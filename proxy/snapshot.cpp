@@ -77,6 +77,9 @@ void derive(Snapshot& snapshot) {
     if (endpoint.secret_header) snapshot.lock_names.push_back(endpoint.secret_header->name);
   }
   snapshot.open_webhooks = config.durable.open_webhooks;
+  snapshot.sticky_cookie = config.stickiness.client == config::StickyClient::cookie
+                               ? std::make_shared<const StickyCookie>(config, snapshot.process_key)
+                               : nullptr;
   if (config.limits.per_client == 0)
     snapshot.client_counts.reset();
   else if (!snapshot.client_counts)  // over reloads the counts of requests under way stay

@@ -17,6 +17,7 @@
 #include "proxy/access.hpp"
 #include "proxy/client_counts.hpp"
 #include "proxy/counters.hpp"
+#include "proxy/sticky_cookie.hpp"
 #include "routing/routing_table.hpp"
 
 struct ssl_ctx_st;
@@ -47,6 +48,7 @@ struct Snapshot {
   std::uint64_t generation = 0;  // of the configuration: changes on reload only
   std::shared_ptr<const config::Config> config;
   std::vector<std::shared_ptr<Upstream>> upstreams;  // by config index
+  std::string process_key;  // random; signs sticky cookies when the configuration has no key
   routing::RoutingTable table;
   // Derived from the configuration, by `derive`:
   std::vector<TrustedBlock> trusted;
@@ -58,6 +60,10 @@ struct Snapshot {
   std::vector<std::string> open_webhooks;       // lower case
   std::shared_ptr<ClientCounts> client_counts;  // null: limits.per_client is off
   std::vector<std::string_view> lock_names;     // of the endpoints' secret headers
+  std::shared_ptr<const StickyCookie> sticky_cookie;  // null: sticky answers are kept here
+  std::string_view own_cookie() const {
+    return sticky_cookie ? sticky_cookie->name() : std::string_view{};
+  }
   // Derived from configuration and table, by `derive_table`:
   desk::SharedPicture desk_picture;
 

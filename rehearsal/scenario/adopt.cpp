@@ -23,9 +23,9 @@ constexpr std::string_view sticky_header = "X-Client";
 bool stays_behind(std::string_view path) {
   for (const std::string_view start :
        {"listen", "public_origin", "trusted_proxies", "clients", "admin", "faults", "dns", "log",
-        "profile", "stickiness.client", "stickiness.header", "durable.status_tokens",
-        "durable.open_webhooks", "durable.start_routes", "durable.ledger.path",
-        "durable.ledger.queue_starts"})
+        "profile", "stickiness.client", "stickiness.header", "stickiness.cookie",
+        "durable.status_tokens", "durable.open_webhooks", "durable.start_routes",
+        "durable.ledger.path", "durable.ledger.queue_starts"})
     if (path.starts_with(start)) return true;
   if (!path.starts_with("endpoints[")) return false;
   const std::size_t close = std::min(path.find(']'), path.size() - 1);
@@ -236,7 +236,7 @@ class Adoption {
     take_routes(proxy);
     if (config_.durable.ledger.queue_starts || config_.durable.status_tokens)
       note("queued starts and status tokens are off: they need the keys of clients");
-    if (config_.stickiness.client == config::StickyClient::address ||
+    if (config_.stickiness.client != config::StickyClient::header ||
         config_.stickiness.header != sticky_header)
       note("clients are told apart by the header X-Client: all of them have one address here");
     proxy["stickiness"]["client"] = "header";

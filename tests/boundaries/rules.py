@@ -115,7 +115,8 @@ CALLS = (
                     "health/prober.cpp": "the probe's key, into its request head",
                     "proxy/access.cpp": "the clients' keys, compared with what a client presents",
                     "proxy/exchange_durable.cpp": "an endpoint's key, into the head of a forwarded request",
-                    "proxy/snapshot.cpp": "the endpoints' keys, compared with what leaves in an answer"}),
+                    "proxy/snapshot.cpp": "the endpoints' keys, compared with what leaves in an answer",
+                    "proxy/sticky_cookie.cpp": "the cookie keys, from which those that sign are derived"}),
     Rule("left-open", r"\b(TODO|FIXME|XXX)\b", "finish it, or write it down as an issue"),
 )
 

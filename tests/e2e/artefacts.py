@@ -59,11 +59,11 @@ def register_config(config):
     def walk(node, name=""):
         if isinstance(node, dict):
             for key, value in node.items():
-                inside = name == "keys" or (name == "secret_header" and key == "value")
+                inside = name in ("keys", "cookie_keys") or (name == "secret_header" and key == "value")
                 walk(value, "secret" if inside else key)
         elif isinstance(node, list):
             for value in node:
-                walk(value, "secret" if name == "keys" else name)
+                walk(value, "secret" if name in ("keys", "cookie_keys") else name)
         elif isinstance(node, str) and name in ("secret", "key", "token") and "${" not in node:
             if "/" not in node or not os.path.exists(node):  # a TLS key is a file name
                 register_key(node)

@@ -19,11 +19,15 @@ constexpr const char* all_secrets = R"(
              "headers": [{"name": "Authorization", "value": "Bearer ${DURABLE}"}]}},
   {"name": "b", "url": "https://b.example.com"})";
 constexpr const char* client_keys = R"("clients": {"keys": ["hunter2-client", "${DURABLE}"]},
+  "stickiness": {"client": "cookie", "cookie": "__Host-us",
+                 "cookie_keys": ["hunter2-of-the-cookies", {"file": "older"}]},
   "admin": {"tokens": [{"name": "ops", "role": "admin", "token": "hunter2-token"}]})";
 
 Outside outside() {
   return {{{"DURABLE", "hunter2-env"}},
-          {{"admin.key", "hunter2-file\r\n"}, {"lock", "hunter2-lock"}}};
+          {{"admin.key", "hunter2-file\r\n"},
+           {"lock", "hunter2-lock"},
+           {"older", "hunter2-of-last-year\n"}}};
 }
 
 TEST(Secrets, ComeFromTextEnvironmentAndFiles) {
@@ -36,6 +40,8 @@ TEST(Secrets, ComeFromTextEnvironmentAndFiles) {
   EXPECT_EQ(endpoint.probe.key.reveal(), "xhunter2-envy");
   EXPECT_EQ(endpoint.probe.headers.at(0).value, "Bearer hunter2-env");
   EXPECT_EQ(config.clients.keys.at(0).reveal(), "hunter2-client");
+  EXPECT_EQ(config.stickiness.cookie_keys.at(0).reveal(), "hunter2-of-the-cookies");
+  EXPECT_EQ(config.stickiness.cookie_keys.at(1).reveal(), "hunter2-of-last-year");
   EXPECT_EQ(config.admin.tokens.at(0).token.reveal(), "hunter2-token");
 }
 

@@ -154,6 +154,22 @@ TEST(RequestHeaders, TheSecretHeaderIsOursAlone) {
   EXPECT_THAT(out, EndsWith("\r\nX-Lock: real\r\n\r\n"));
 }
 
+TEST(RequestHeaders, OurOwnCookieGoesToNoEndpointAndTheOthersAsTheyCame) {
+  RequestCase with;
+  const string request =
+      "GET / HTTP/1.1\r\nHost: a\r\nCookie: a=1;  us=x;b=2\r\nA: b\r\ncookie: us=y\r\n"
+      "COOKIE:c=3 ;d\r\n\r\n";
+  EXPECT_THAT(with.write(request), HasSubstr("\r\nCookie: a=1;  us=x;b=2\r\nA: b\r\n"));
+  with.rewrite.own_cookie = "us";
+  const string out = with.write(request);
+  EXPECT_THAT(out, Not(HasSubstr("us=")));
+  EXPECT_THAT(out, Not(HasSubstr("cookie: \r\n")));
+  EXPECT_THAT(out, HasSubstr("\r\nA: b\r\nCOOKIE:c=3 ;d\r\nCookie: a=1;b=2\r\n"));
+  const string hop =
+      with.write("GET / HTTP/1.1\r\nHost: a\r\nConnection: Cookie\r\nCookie: a=1; us=x\r\n\r\n");
+  EXPECT_THAT(hop, Not(HasSubstr("a=1")));
+}
+
 TEST(RequestHeaders, AnUpgradeThatWeTunnelIsAskedFor) {
   RequestCase with;
   EXPECT_THAT(
@@ -179,6 +195,20 @@ string write_answer(const string& text, ResponseRewrite rewrite, bool head_reque
   Writer out{memory.data(), memory.size()};
   write_response_head(out, *head, framing, rewrite);
   return string{out.text()};
+}
+
+TEST(ResponseHeaders, NoEndpointSetsTheCookieThatIsOurs) {
+  ResponseRewrite rewrite;
+  const string answer =
+      "HTTP/1.1 200 OK\r\nSet-Cookie: us=evil; Path=/\r\nSet-Cookie: a=us=1\r\n"
+      "Content-Length: 0\r\n\r\n";
+  EXPECT_THAT(write_answer(answer, rewrite), HasSubstr("us=evil"));
+  rewrite.own_cookie = "us";
+  rewrite.extra = "Set-Cookie: us=ours\r\n";
+  const string out = write_answer(answer, rewrite);
+  EXPECT_THAT(out, Not(HasSubstr("us=evil")));
+  EXPECT_THAT(out, HasSubstr("Set-Cookie: a=us=1\r\n"));
+  EXPECT_THAT(out, HasSubstr("Set-Cookie: us=ours\r\n"));
 }
 
 TEST(RequestHeaders, LendsTheEndpointsKeyInPlaceOfTheClients) {
