@@ -44,7 +44,7 @@ void sort_by_place(std::vector<Issue>&);
 void shorten(std::vector<Issue>&);
 
 std::string endpoint_path(std::size_t index);  // "endpoints[1]"
-std::string lower(std::string text);  // ASCII
+std::string lower(std::string text);           // ASCII
 // One TLS file: there, readable, PEM. `path` is the key, `name` the file.
 void check_pem(const std::string& path, const std::string& name, const Environment&, Findings&);
 
