@@ -76,9 +76,9 @@ char* put_member(char* at, const char (&key)[N], std::string_view text) {
 void AccessLines::add(const proxy::RequestRecord& record, const NameOf& name_of) {
   if (!buffer_) buffer_ = std::make_unique_for_overwrite<char[]>(batch + longest_line);
   char* at = buffer_.get() + size_;
-  if (size_ > 0) *at++ = '\n';
   at = format_ == config::LogFormat::json ? add_json(at, record, name_of)
                                           : add_text(at, record, name_of);
+  *at++ = '\n';
   size_ = static_cast<std::size_t>(at - buffer_.get());
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <spdlog/async_logger.h>
 #include <spdlog/details/thread_pool.h>
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -82,7 +83,9 @@ struct EventLog::Output {
       sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
     else
       sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file);
-    sink->set_pattern("%v");
+    // Every entry brings its line ends: put behind a batch of lines, one would copy it again.
+    sink->set_formatter(
+        std::make_unique<spdlog::pattern_formatter>("%v", spdlog::pattern_time_type::local, ""));
     const auto oldest = spdlog::async_overflow_policy::overrun_oldest;
     events = std::make_shared<spdlog::async_logger>("events", sink, event_threads, oldest);
     accesses = std::make_shared<spdlog::async_logger>("access", sink, access_threads, oldest);
@@ -124,7 +127,7 @@ void EventLog::write(const Event& event) {
   const auto level = level_of(event.level);
   if (!output_->events->should_log(level)) return;
   const bool json = settings_.format == config::LogFormat::json;
-  const std::string line = json ? event_as_json(event) : event_as_text(event);
+  const std::string line = (json ? event_as_json(event) : event_as_text(event)) + '\n';
   output_->events->log(level, spdlog::string_view_t{line});
 }
 

@@ -1,6 +1,7 @@
 // A copy for texts that are mostly short, on paths where a call costs more than the copy. Pure.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -19,8 +20,10 @@ inline void copy_ends(char* to, const char* from, std::size_t size) {
 
 // As memcpy; `from` may be null when `size` is 0.
 inline void copy_short(char* to, const char* from, std::size_t size) {
-  if (size > 16) {
+  if (size > 32) {
     std::memcpy(to, from, size);
+  } else if (size > 16) {
+    copy_ends<std::array<std::uint64_t, 2>>(to, from, size);
   } else if (size >= 8) {
     copy_ends<std::uint64_t>(to, from, size);
   } else if (size >= 4) {

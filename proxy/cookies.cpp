@@ -44,7 +44,7 @@ void write_cookies_without(Writer& out, const Field& field, std::string_view nam
   bool first = true;
   each_cookie(field.value, [&](const Cookie& cookie) {
     if (cookie.name == name) return;
-    if (!first) out.add(';');
+    if (!first) out.add(";");
     out.add(first ? trimmed_front(cookie.whole) : cookie.whole);
     first = false;
   });

@@ -367,9 +367,9 @@ void Exchange::add_attempts(Writer& lines) const {
   const bool answered = !refused_ && endpoint_ && !this_one_failed_;
   if (answered) {
     if (failed_.count > 0) lines.add(", ");
-    lines.add('"');
+    lines.add("\"");
     lines.add((*endpoint_)->config.name);
-    lines.add('"');
+    lines.add("\"");
   }
   lines.add("\r\n");
 }
@@ -420,7 +420,7 @@ void Exchange::answer_ourselves(int status, std::string_view content_type, std::
   Writer out{worker_.scratch.head.get(), Scratch::head_size};
   out.add("HTTP/1.1 ");
   out.add_number(static_cast<std::uint64_t>(status));
-  out.add(' ');
+  out.add(" ");
   out.add(status_phrase(status));
   if (!content_type.empty()) {
     out.add("\r\nContent-Type: ");

@@ -154,7 +154,7 @@ void Exchange::send_head() {
   iovec pieces[6];
   std::size_t count = 0;
   if (framing_.body == BodyKind::chunked && body_size > 0) {
-    out.add_hex(body_size);
+    out.add_number(body_size, 16);
     out.add("\r\n");
   }
   pieces[count++] = piece(out.text());
@@ -225,7 +225,7 @@ bool Exchange::relay_body_piece() {
   char size_line[24];
   Writer line{size_line, sizeof size_line};
   if (framing_.body == BodyKind::chunked && !data.empty()) {
-    line.add_hex(data.size());
+    line.add_number(data.size(), 16);
     line.add("\r\n");
     pieces[count++] = piece(line.text());
   }

@@ -309,7 +309,7 @@ void Exchange::deliver(std::string_view body, bool last) {
   Writer line{size_line, sizeof size_line};
   if (!body.empty()) {
     if (chunk_answer_) {
-      line.add_hex(body.size());
+      line.add_number(body.size(), 16);
       line.add("\r\n");
       pieces[count++] = piece(line.text());
     }

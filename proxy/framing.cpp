@@ -144,7 +144,7 @@ FramingVerdict check_request_body(const Lengths& lengths, int version, RequestFr
 }  // namespace
 
 bool valid_authority(std::string_view authority) {
-  std::string_view host = authority, port;
+  std::string_view port;
   if (authority.empty()) return false;
   if (authority.front() == '[') {  // IPv6 literal
     const std::size_t end = authority.find(']');
@@ -158,13 +158,11 @@ bool valid_authority(std::string_view authority) {
     if (rest.front() != ':') return false;
     port = rest.substr(1);
   } else {
-    const std::size_t colon = authority.find(':');
-    host = authority.substr(0, colon);
-    if (host.empty()) return false;
-    for (const char c : host)
-      if (!reg_name_char(c)) return false;
-    if (colon == std::string_view::npos) return true;
-    port = authority.substr(colon + 1);
+    std::size_t size = 0;
+    while (size < authority.size() && reg_name_char(authority[size])) ++size;
+    if (size == authority.size()) return true;
+    if (size == 0 || authority[size] != ':') return false;
+    port = authority.substr(size + 1);
   }
   if (port.size() > 5) return false;  // "host:" alone is allowed (RFC 3986 section 3.2.3)
   unsigned number = 0;

@@ -132,9 +132,7 @@ FieldName field_name(std::string_view name) {
     default:
       break;
   }
-  const bool suspect = first == 'x' || first == 'c' || first == 'd' || first == 'w';
-  if (id == F::other && suspect && platform_only(name)) return F::client_only;
-  return id;
+  return id == F::other && platform_only(name) ? F::client_only : id;
 }
 
 }  // namespace proxy

@@ -17,27 +17,24 @@ void copy_lines(Writer& out, const FieldList& fields, const char* fields_end, Ke
     if (keep(fields.items[i])) {
       if (!run) run = start;
     } else if (run) {
-      out.add({run, static_cast<std::size_t>(start - run)});
+      out.add(std::string_view{run, static_cast<std::size_t>(start - run)});
       run = nullptr;
     }
   }
-  if (run) out.add({run, static_cast<std::size_t>(fields_end - run)});
+  if (run) out.add(std::string_view{run, static_cast<std::size_t>(fields_end - run)});
 }
 
 // `name` holds its colon and space, so that a constant name is one copy.
 template <std::size_t N>
 void add_line(Writer& out, const char (&name)[N], std::string_view value) {
-  out.add(name);
-  out.add(value);
-  out.add("\r\n");
+  out.add(name, value, "\r\n");
 }
 
 // The values of all fields with this name, as one list; what a trusted proxy told us.
 void add_values(Writer& out, const FieldList& fields, FieldName id) {
   for (const Field& field : fields) {
     if (field.id != id || field.value.empty()) continue;
-    out.add(field.value);
-    out.add(", ");
+    out.add(field.value, ", ");
   }
 }
 
@@ -69,8 +66,7 @@ void add_forwarded(Writer& out, const RequestHead& head, const RequestFraming& f
   const std::string_view proto = client.tls ? "https" : "http";
   out.add("X-Forwarded-For: ");
   if (client.trusted) add_values(out, fields, FieldName::x_forwarded_for);
-  out.add(client.address);
-  out.add("\r\n");
+  out.add(client.address, "\r\n");
   // A trusted proxy saw the client's own host and scheme; ours would only name that proxy's view.
   if (!client.trusted || !find_field(fields, FieldName::x_forwarded_host))
     if (!framing.host.empty()) add_line(out, "X-Forwarded-Host: ", framing.host);
@@ -80,35 +76,23 @@ void add_forwarded(Writer& out, const RequestHead& head, const RequestFraming& f
   out.add("Forwarded: ");  // RFC 7239
   if (client.trusted) add_values(out, fields, FieldName::forwarded);
   if (client.v6) {
-    out.add("for=\"[");
-    out.add(client.address);
-    out.add("]\"");
+    out.add("for=\"[", client.address, "]\"");
   } else {
-    out.add("for=");
-    out.add(client.address);
+    out.add("for=", client.address);
   }
-  if (!framing.host.empty()) {
-    out.add(";host=\"");  // quoted: a port's colon is no token character
-    out.add(framing.host);
-    out.add("\"");
-  }
-  out.add(";proto=");
-  out.add(proto);
-  out.add("\r\n");
+  if (!framing.host.empty())  // quoted: a port's colon is no token character
+    out.add(";host=\"", framing.host, "\"");
+  out.add(";proto=", proto, "\r\n");
 }
 
 }  // namespace
 
-void Writer::add_number(std::uint64_t number) {
-  char digits[20];
-  const auto done = std::to_chars(digits, digits + sizeof digits, number);
-  add({digits, static_cast<std::size_t>(done.ptr - digits)});
-}
-
-void Writer::add_hex(std::uint64_t number) {
-  char digits[16];
-  const auto done = std::to_chars(digits, digits + sizeof digits, number, 16);
-  add({digits, static_cast<std::size_t>(done.ptr - digits)});
+void Writer::add_number(std::uint64_t number, int base) {
+  const auto done = std::to_chars(at_, end_, number, base);
+  if (done.ec == std::errc{})
+    at_ = done.ptr;
+  else
+    overflow_ = true;
 }
 
 void write_request_head(Writer& out, const RequestHead& head, const RequestFraming& framing,
@@ -123,11 +107,10 @@ void write_request_head(Writer& out, const RequestHead& head, const RequestFrami
       if (field.id == FieldName::accept_encoding && offers_gzip(field.value, other_coding))
         gzip = true;
 
-  out.add(head.method);
-  out.add(' ');
-  if (rewrite.path != "*") out.add(endpoint.url.base_path);
-  out.add(rewrite.path);
-  add_line(out, " HTTP/1.1\r\nHost: ", rewrite.host_line_value);
+  const bool asterisk = rewrite.path.size() == 1 && rewrite.path[0] == '*';
+  const std::string_view base = asterisk ? std::string_view{} : endpoint.url.base_path;
+  out.add(head.method, " ", base, rewrite.path, " HTTP/1.1\r\nHost: ", rewrite.host_line_value,
+          "\r\n");
 
   copy_lines(out, head.fields, head.fields_end, [&](const Field& field) {
     switch (field.id) {
@@ -198,11 +181,10 @@ void write_request_head(Writer& out, const RequestHead& head, const RequestFrami
 
 void write_response_head(Writer& out, const ResponseHead& head, const ResponseFraming& framing,
                          const ResponseRewrite& rewrite) {
-  out.add("HTTP/1.1 ");
-  out.add_number(static_cast<std::uint64_t>(head.status));
-  out.add(' ');
-  out.add(head.reason);
-  out.add("\r\n");
+  char first[] = "HTTP/1.1 000 ";  // a status has three digits
+  for (int i = 11, rest = head.status; i > 8; --i, rest /= 10)
+    first[i] = static_cast<char>('0' + rest % 10);
+  out.add(first, head.reason, "\r\n");
   bool dated = false;
   // RFC 9110 section 8.6: no Content-Length in 1xx and 204, whatever the upstream said.
   const bool no_length = rewrite.drop_length || head.status < 200 || head.status == 204;

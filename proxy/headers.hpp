@@ -19,31 +19,36 @@ namespace proxy {
 class Writer {
  public:
   Writer(char* into, std::size_t capacity) : begin_{into}, at_{into}, end_{into + capacity} {}
-  void add(std::string_view text) {
-    if (text.size() > static_cast<std::size_t>(end_ - at_)) {
+  // Texts and literals, one behind the other; what belongs together costs one look at the room.
+  template <class... Parts>
+  void add(const Parts&... parts) {
+    if ((size_of(parts) + ...) > static_cast<std::size_t>(end_ - at_)) {
       overflow_ = true;
       return;
     }
-    config::copy_short(at_, text.data(), text.size());
-    at_ += text.size();
+    (put(parts), ...);
   }
-  template <std::size_t N>
-  void add(const char (&literal)[N]) {
-    if (N - 1 > static_cast<std::size_t>(end_ - at_)) {
-      overflow_ = true;
-      return;
-    }
-    std::memcpy(at_, literal, N - 1);
-    at_ += N - 1;
-  }
-  void add(char c) { add(std::string_view{&c, 1}); }
-  void add_number(std::uint64_t number);
-  void add_hex(std::uint64_t number);
+  void add_number(std::uint64_t number, int base = 10);
   std::string_view text() const { return {begin_, static_cast<std::size_t>(at_ - begin_)}; }
   char* position() const { return at_; }
   bool overflow() const { return overflow_; }
 
  private:
+  static std::size_t size_of(std::string_view text) { return text.size(); }
+  template <std::size_t N>
+  static constexpr std::size_t size_of(const char (&)[N]) {
+    return N - 1;
+  }
+  void put(std::string_view text) {
+    config::copy_short(at_, text.data(), text.size());
+    at_ += text.size();
+  }
+  template <std::size_t N>
+  void put(const char (&literal)[N]) {
+    std::memcpy(at_, literal, N - 1);
+    at_ += N - 1;
+  }
+
   char* begin_;
   char* at_;
   char* end_;

@@ -15,6 +15,7 @@ import resource
 import shutil
 import signal
 import socket
+import ssl
 import statistics
 import subprocess
 import sys
@@ -39,7 +40,7 @@ TIMED = {
     "up1m": ("upload of 1 MiB", f"--connections 4 --path /upload --body {t.MIB}", "_big"),
     "close": ("GET, one per connection", "--connections 16 --path /small --close", ""),
 }
-EXACT = ("idle", "instructions", "syscalls", "durable")
+EXACT = ("idle", "idle-tls", "instructions", "syscalls", "durable")
 # What Durable-aware forwarding adds, as user instructions per request of pairs that differ in one thing.
 DURABLE = {
     "GET, 1 KiB of text": "--path /small",
@@ -155,15 +156,19 @@ class Bench:
 
     # ---- exact scenarios
 
-    def idle(self, process):
+    def idle(self, process, listener=""):
         """Memory of keep-alive connections that have had one request each and now wait."""
+        tls = ssl.create_default_context(cafile=f"{self.run}/cert.pem") if listener else None
+        port = self.port(process.name, listener)
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
         count = min(self.options.idle, limit - 500 if limit < 20000 else limit // 2 - 500)
         before, connections = t.resident_bytes(process.pid), []
         try:
             for _ in range(count):
-                client = socket.create_connection(("127.0.0.1", process.port), 5)
+                client = socket.create_connection(("127.0.0.1", port), 5)
+                if tls:
+                    client = tls.wrap_socket(client, server_hostname="localhost")
                 connections.append(client)
                 client.sendall(b"GET /small HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 answer = b""
@@ -178,6 +183,9 @@ class Bench:
             for client in connections:
                 client.close()
         return {"connections": count, "bytes_per_connection": bytes_each}
+
+    def idle_tls(self, process):
+        return self.idle(process, "_tls")
 
     def durable(self, name):
         """User instructions per request of DURABLE, and of each the part that is spent on classifying it."""
@@ -258,7 +266,7 @@ def show_timed(scenario, title, result):
 
 def show_exact(scenario, result):
     print(f"\n### {scenario}\n")
-    if scenario == "idle":
+    if scenario.startswith("idle"):
         print("| proxy | bytes per idle keep-alive connection | connections |\n| --- | ---: | ---: |")
         for name, e in result.items():
             print(f"| {name} | {e['bytes_per_connection']:.0f} | {e['connections']} |")
@@ -336,12 +344,13 @@ def main():
         bench.start_origin()
         for scenario in (s for s in options.what if s in EXACT):
             results[scenario] = {}
-            able = [n for n in options.targets if scenario != "durable" or n.startswith("understudy")]
+            able = [n for n in options.targets if (scenario != "durable" or n.startswith("understudy"))
+                    and (scenario != "idle-tls" or n != "understudy-log")]
             for name in able:
                 if scenario in ("instructions", "durable"):  # they start the proxy themselves
                     results[scenario][name] = getattr(bench, scenario)(name)
                 else:
-                    results[scenario][name] = bench.alone(name, getattr(bench, scenario))
+                    results[scenario][name] = bench.alone(name, getattr(bench, scenario.replace("-", "_")))
             show_exact(scenario, results[scenario])
         timed = [s for s in options.what if s in TIMED]
         proxies = [bench.start(name) for name in options.targets] if timed else []
