@@ -127,6 +127,7 @@ char* AccessLines::add_text(char* at, const proxy::RequestRecord& r, const NameO
   }
   if (r.client_aborted) at = put(at, " client aborted");
   if (r.unknown_outcome) at = put(at, " outcome unknown");
+  if (const std::string_view trace = r.trace; !trace.empty()) at = put(put(at, " trace "), trace);
   const std::string_view note = r.note;
   return note.empty() ? at : put_quoted(put(at, " note "), note);
 }
@@ -157,6 +158,7 @@ char* AccessLines::add_json(char* at, const proxy::RequestRecord& r, const NameO
   }
   if (r.client_aborted) at = put(at, ",\"clientAborted\":true");
   if (r.unknown_outcome) at = put(at, ",\"outcomeUnknown\":true");
+  at = put_member(at, ",\"trace\":", r.trace);
   at = put_member(at, ",\"note\":", r.note);
   *at++ = '}';
   return at;

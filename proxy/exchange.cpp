@@ -450,6 +450,7 @@ void Exchange::record(std::uint32_t total_us) {
   if (failed_.count > 0) slot->failed = failed_;
   slot->client_aborted = client_gone_;
   slot->unknown_outcome = unknown_outcome_;
+  slot->trace = trace_;
   slot->method = method_;
   slot->client = client_.peer_text();
   slot->path = path_alone();

@@ -118,6 +118,9 @@ class Exchange {
   void start_attempt();
   bool take_pooled();
   AttemptFailure failure_facts(AttemptFailureKind kind);
+  Decision decide_after(AttemptFailureKind kind);
+  routing::Selection next_choice(const Snapshot& now, AttemptFailureKind kind) const;
+  void heed_retry_after();
   void attempt_failed(AttemptFailureKind kind, std::string_view cause);
   void note_failure(AttemptFailureKind kind);
   void add_attempts(Writer& lines) const;
@@ -333,6 +336,7 @@ class Exchange {
   routing::Reason reason_ = routing::Reason::none;
   std::uint8_t attempts_ = 0;
   FailedAttempts failed_;
+  ShortText<32> trace_;  // the request's trace id; empty until it is sent
   bool this_one_failed_ = false;
   routing::EndpointId given_ = routing::no_endpoint;  // the answer that set_cookie_ gives
   std::string set_cookie_;                            // line, when the client keeps its answer

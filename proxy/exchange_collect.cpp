@@ -213,7 +213,7 @@ bool Exchange::answer_allows_relay(std::string_view body, bool whole) {
       kind = AttemptFailureKind::answer_proves_not_run;
   }
   note_failure(kind);
-  const Decision decision = decide(failure_facts(kind));
+  const Decision decision = decide_after(kind);
   if (decision.action == RetryAction::next_endpoint) {
     answered_before_ = true;
     if (try_again(decision, kind)) return false;

@@ -7,6 +7,7 @@
 
 #include "health/evidence.hpp"
 #include "proxy/exchange.hpp"
+#include "proxy/retry_after.hpp"
 
 namespace proxy {
 
@@ -14,6 +15,16 @@ using routing::Reason;
 using routing::Rotation;
 
 namespace {
+
+std::int64_t steady_ms() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+}
+
+bool is_rescue(AttemptFailureKind kind) {
+  return kind == AttemptFailureKind::rescued_by_degraded ||
+         kind == AttemptFailureKind::rescued_by_drain;
+}
 
 bool parse_address(std::string_view text, std::array<std::uint8_t, 16>& mapped) {
   if (!text.empty() && text.front() == '[') text = text.substr(1, text.find(']') - 1);
@@ -208,6 +219,28 @@ void Exchange::let_go(bool reusable) {
   }
 }
 
+// Another answer is not worth asking an endpoint that wants to be left alone; a request that has
+// reached nobody yet is sent there all the same.
+routing::Selection Exchange::next_choice(const Snapshot& now, AttemptFailureKind kind) const {
+  const bool connect_class = kind == AttemptFailureKind::connect || kind == AttemptFailureKind::tls;
+  routing::Tried avoided = tried_;
+  if (!connect_class && !is_rescue(kind)) {
+    const std::int64_t at = steady_ms();
+    for (const auto& upstream : now.upstreams)
+      if (upstream->no_retries_before_ms.load(std::memory_order_relaxed) > at)
+        avoided.add(upstream->id);
+  }
+  return routing::select_next(now.table, avoided, connect_class);
+}
+
+void Exchange::heed_retry_after() {
+  const Field* field = find_field(worker_.response_head.fields, FieldName::retry_after);
+  const auto asked = parse_retry_after(field->value, wall_ms() / 1000);
+  if (!asked) return;
+  const std::int64_t until = steady_ms() + std::chrono::milliseconds{*asked}.count();
+  upstream_->upstream().no_retries_before_ms.store(until, std::memory_order_relaxed);
+}
+
 AttemptFailure Exchange::failure_facts(AttemptFailureKind kind) {
   AttemptFailure facts;
   facts.kind = kind;
@@ -219,19 +252,29 @@ AttemptFailure Exchange::failure_facts(AttemptFailureKind kind) {
   facts.response_started = answer_started_;
   facts.answered_before = answered_before_;
   facts.held = held_;
-  const bool connect_class = kind == AttemptFailureKind::connect || kind == AttemptFailureKind::tls;
   const SnapshotHold now = worker_.hold_snapshot();
-  facts.other_endpoint =
-      !(call_ && call_->fixed) &&
-      routing::select_next(now->table, tried_, connect_class).endpoint != nullptr;
+  facts.other_endpoint = !(call_ && call_->fixed) && next_choice(*now, kind).endpoint != nullptr;
   RetryBudget budget;
-  budget.live = worker_.counters.in_flight.value();
-  budget.in_flight = worker_.counters.retries_in_flight.value();
+  for (const WorkerCounters* each : worker_.shared.all_counters) {
+    budget.live += each->in_flight.value();
+    budget.in_flight += each->retries_in_flight.value();
+  }
   budget.share = config().retry.budget_share;
   budget.min = static_cast<std::size_t>(config().retry.budget_min);
   facts.budget_available = budget.available();
   facts.attempts_left = config().retry.attempts - attempts_;
   return facts;
+}
+
+Decision Exchange::decide_after(AttemptFailureKind kind) {
+  AttemptFailure facts = failure_facts(kind);
+  const Decision decision = decide(facts);
+  if (!facts.budget_available && decision.action == RetryAction::give_up) {
+    facts.budget_available = true;
+    if (decide(facts).action == RetryAction::next_endpoint)
+      worker_.counters.retry_budget_exhausted.bump();
+  }
+  return decision;
 }
 
 void Exchange::report(AttemptFailureKind kind) {
@@ -266,7 +309,7 @@ void Exchange::attempt_failed(AttemptFailureKind kind, std::string_view cause) {
     end_attempt(false);
     return refuse(ProblemKind::overloaded, cause, own_fault, to_string(Outcome::not_run));
   }
-  const Decision decision = decide(failure_facts(kind));
+  const Decision decision = decide_after(kind);
   if (try_again(decision, kind)) return;
   if (answer_started_) return answer_cut(cause);
   end_attempt(false);
@@ -291,13 +334,11 @@ bool Exchange::try_again(const Decision& decision, AttemptFailureKind kind) {
     return true;
   }
   if (decision.action != RetryAction::next_endpoint) return false;
-  const bool connect_class = kind == AttemptFailureKind::connect || kind == AttemptFailureKind::tls;
-  const bool rescued = kind == AttemptFailureKind::rescued_by_degraded ||
-                       kind == AttemptFailureKind::rescued_by_drain;
+  const bool rescued = is_rescue(kind);
   // Nothing is given up before there is somewhere to go: the table may have changed since the rule
   // was asked, and `endpoint_` lies in the snapshot of this attempt.
   SnapshotHold now = worker_.hold_snapshot();
-  routing::Selection selection = routing::select_next(now->table, tried_, connect_class);
+  routing::Selection selection = next_choice(*now, kind);
   if (!selection.endpoint) return false;
   if (rescued) {
     (*endpoint_)->counters[worker_.index]->rescues.bump();
@@ -331,7 +372,7 @@ void Exchange::consider_rescue() {
   const bool drained = !entry || entry->rotation == Rotation::out;
   const auto kind =
       drained ? AttemptFailureKind::rescued_by_drain : AttemptFailureKind::rescued_by_degraded;
-  const Decision decision = decide(failure_facts(kind));
+  const Decision decision = decide_after(kind);
   if (decision.action != RetryAction::next_endpoint) {
     if (!may_give_up_waiting() || drained) return;  // it keeps waiting
     note_failure(kind);

@@ -18,6 +18,15 @@ constexpr std::size_t smallest_chunk = 16 * 1024;
 // Behind the end of a chunked body the client's next request may follow; so little is read at once.
 constexpr std::size_t chunked_read = 64 * 1024;
 
+// Of "00-<32 hex digits>-<16>-<2>" and what later versions put behind it (W3C Trace Context section
+// 3.2.2); empty when it is none.
+std::string_view trace_id_of(std::string_view traceparent) {
+  constexpr std::size_t size = 32;
+  if (traceparent.size() < 55 || traceparent[2] != '-' || traceparent[3 + size] != '-') return {};
+  const std::string_view id = traceparent.substr(3, size);
+  return id.find_first_not_of("0123456789abcdef") == id.npos ? id : std::string_view{};
+}
+
 iovec piece(std::string_view text) {
   return {const_cast<char*>(text.data()), text.size()};
 }
@@ -117,8 +126,17 @@ void Exchange::send_head() {
   reparse();
   const config::Endpoint& endpoint = (*endpoint_)->config;
   char traceparent[56];
-  const bool traced = worker_.request_head.fields.has(FieldName::traceparent);
-  if (!traced) worker_.make_traceparent(traceparent);
+  const Field* traced = find_field(worker_.request_head.fields, FieldName::traceparent);
+  if (traced) {
+    trace_ = trace_id_of(traced->value);
+  } else {
+    worker_.make_traceparent(traceparent);
+    const std::string_view trace = trace_;
+    if (trace.empty())
+      trace_ = std::string_view{traceparent + 3, 32};
+    else  // another attempt of the same request
+      std::copy(trace.begin(), trace.end(), traceparent + 3);
+  }
   RequestRewrite rewrite;
   rewrite.endpoint = &endpoint;
   rewrite.path = framing_.path;

@@ -171,6 +171,7 @@ void Exchange::on_final_head(char* body, std::size_t size) {
   answer_left_ = answer_framing_.length;
   if (status_ == 101) return start_tunnel({body, size});
 
+  if (status_ == 503 && head.fields.has(FieldName::retry_after)) heed_retry_after();
   EndpointCounters& counters = upstream_->counters();
   const auto html = [&head] {
     const Field* type = find_field(head.fields, FieldName::content_type);

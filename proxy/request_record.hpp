@@ -63,6 +63,7 @@ struct RequestRecord {
   bool client_aborted = false;
   bool unknown_outcome = false;
   FailedAttempts failed;
+  ShortText<32> trace;  // trace id (W3C Trace Context), the client's or ours; empty if never sent
   ShortText<11> method;
   ShortText<45> client;  // address
   ShortText<159> path;   // without the query

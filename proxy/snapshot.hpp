@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -33,6 +34,9 @@ struct Upstream {
   std::string authority;            // of the endpoint's URL, as sent in Host
   std::shared_ptr<ssl_ctx_st> tls;  // null for http
   std::vector<std::unique_ptr<EndpointCounters>> counters;  // by worker index
+  // Until then it asked, with 503 and Retry-After, not to be tried again: milliseconds of the
+  // steady clock, 0 for never. Any worker writes and reads it.
+  mutable std::atomic<std::int64_t> no_retries_before_ms{0};
 };
 
 // Null and a message when a TLS file of the endpoint cannot be used.

@@ -468,6 +468,7 @@ class EndToEnd(unittest.TestCase):
             command = [str(config)]
         else:
             command = [str(self.write_config(config))]
-        started = Proxy([*command, "--workers", "1", *args], env)
+        workers = [] if "--workers" in args else ["--workers", "1"]
+        started = Proxy([*command, *workers, *args], env)
         self.addCleanup(started.close)
         return started

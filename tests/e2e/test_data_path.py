@@ -662,6 +662,23 @@ class Headers(wire.WireTest):
         given = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
         self.assertEqual(self.at_upstream(f"traceparent: {given}\r\n").all("traceparent"), [given])
 
+    def test_the_log_names_the_trace_that_the_app_was_sent(self):
+        upstream = self.upstream()
+        proxy = self.front(upstream)
+        client = self.client(proxy)
+        for number, (given, logged) in enumerate((
+                ("", None),
+                ("traceparent: 00-0123456789abcdef0123456789abcdef-0123456789abcdef-01\r\n", "0123456789abcdef" * 2),
+                ("traceparent: 01-0123456789abcdef0123456789abcdef-0123456789abcdef-01-later\r\n", "0123456789abcdef" * 2),
+                ("traceparent: 00-0123456789ABCDEF0123456789abcdef-0123456789abcdef-01\r\n", ""),
+                ('traceparent: 00-0123456789abcde" 200 x 456789abcdef0-0123456789abcdef-01\r\n', ""),
+                ("traceparent: 00-0123456789abcdef\r\n", ""))):
+            client.ask("GET", f"/trace{number}", given)
+            if logged is None:
+                logged = upstream.requests[-1].get("traceparent").split("-")[1]
+            line = proxy.wait_line(rf'access .* "/trace{number}" ')
+            self.assertEqual(re.findall(r" trace (\S+)$", line.string), [logged] if logged else [], line)
+
     def test_only_the_platform_may_set_its_fields(self):
         forged = ["DISGUISED-HOST", "WAS-DEFAULT-HOSTNAME", "X-ARR-SSL", "X-ARR-LOG-ID", "X-MS-CLIENT-PRINCIPAL",
                   "x-ms-client-principal-id", "X-MS-TOKEN-AAD-ACCESS-TOKEN", "Client-Cert", "client-cert-chain", "X-Arr-ClientCert"]

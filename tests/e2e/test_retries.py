@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -71,6 +72,16 @@ class Retries(wire.WireTest):
             client = self.pair(broken)
             for _ in range(4):
                 self.assertEqual(client.ask().text, "secondary")
+
+    def test_attempts_of_one_request_share_its_trace_and_not_their_span(self):
+        client = self.pair(answer_all(503, "busy"))
+        client.ask()
+        client.ask()
+        told = [[r.get("traceparent").split("-") for r in each.requests] for each in (self.primary, self.secondary)]
+        for first, second in zip(*told):
+            self.assertEqual(first[1], second[1])
+            self.assertNotEqual(first[2], second[2])
+        self.assertNotEqual(told[0][0][1], told[0][1][1])
 
     def test_a_refused_connection_moves_every_method_on_at_once(self):
         client = self.pair(answer_all())
@@ -235,6 +246,46 @@ class Retries(wire.WireTest):
         self.assertTrue(poster.quiet(0.3))  # it may be running: it keeps waiting
         self.assertEqual([r.method for r in self.secondary.requests], ["GET"])
         self.assertGreaterEqual(self.running.metric("understudy_rescues_total"), 1)
+
+    def test_an_endpoint_that_names_a_time_is_not_asked_again_before_it(self):
+        client = self.pair(answer_all(503, "first"), answer_all(503, "busy", "Retry-After: 20\r\n"), workers=2)
+        answer = client.ask()
+        self.assertEqual((answer.status, answer.text, answer.get("Retry-After")), (503, "busy", "20"))
+        for _ in range(8):  # over both workers
+            answer = self.client(self.running).ask()
+            self.assertEqual((answer.status, answer.text, answer.get("Retry-After")), (503, "first", None))
+        self.assertEqual(len(self.secondary.requests), 1)
+        self.primary.close()  # a request that reached nobody is still better sent there than refused
+        self.assertEqual(self.client(self.running).ask().text, "busy")
+
+    def test_retry_after_on_other_answers_says_nothing_of_the_endpoint(self):
+        for status in (200, 202, 429, 500):
+            client = self.pair(answer_all(503, "first"), answer_all(status, "later", "Retry-After: 20\r\n"))
+            for _ in range(3):
+                self.assertEqual(client.ask().text, "later", status)
+
+    def test_retries_stay_within_the_budget_of_all_workers(self):
+        let_go = threading.Event()
+
+        def hold(conn):
+            conn.read_request()
+            let_go.wait(wire.LIMIT)
+            conn.answer(200, "held")
+
+        self.pair(answer_all(503, "busy"), hold, workers=2, retry={"budget_min": 2, "budget_share": 0})
+        self.addCleanup(let_go.set)
+        held = [self.client(self.running) for _ in range(2)]
+        for each in held:
+            each.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.secondary.wait_requests(2)
+        for _ in range(8):
+            self.assertEqual(self.client(self.running).ask().text, "busy")
+        self.assertEqual(self.running.metric("understudy_retry_budget_exhausted_total"), 8)
+        self.assertEqual(self.running.metric("understudy_retries_in_flight"), 2)
+        let_go.set()
+        self.assertEqual([each.read_answer().text for each in held], ["held", "held"])
+        wait_until(lambda: self.running.metric("understudy_retries_in_flight") == 0, what="no retry under way")
+        self.assertEqual(self.client(self.running).ask().text, "held")
 
     def test_an_endpoint_removed_by_a_reload_lets_its_waiting_gets_go(self):
         """Its counters went away with it while the rescue still counted into them."""

@@ -360,9 +360,10 @@ class WireTest(support.EndToEnd):
         if upstream.errors:
             raise upstream.errors[0]
 
-    def front(self, *endpoints, env: dict | None = None, **changes) -> support.Proxy:
+    def front(self, *endpoints, env: dict | None = None, workers: int = 1, **changes) -> support.Proxy:
         """A proxy before the endpoints, by priority, once all of them are online."""
-        proxy = self.proxy(self.config(*endpoints, **{"probe": PROBE_BY_TCP, **changes}), env=env)
+        config = self.config(*endpoints, **{"probe": PROBE_BY_TCP, **changes})
+        proxy = self.proxy(config, "--workers", str(workers), env=env)
         self.wait_online(proxy)
         return proxy
 

@@ -25,6 +25,7 @@ proxy::RequestRecord record() {
   r.status = 200;
   r.attempts = 2;
   r.reason = routing::Reason::retry;
+  r.trace = "4bf92f3577b34da6a3ce929d0e0e4736";
   r.method = "GET";
   r.kind = durable::RequestKind::plain;
   r.client = "127.0.0.1";
@@ -77,7 +78,7 @@ TEST(AccessLines, TextShowsEndpointReasonAttemptsAndTimings) {
   const std::string line = line_of(config::LogFormat::text, record());
   EXPECT_THAT(line, HasSubstr("127.0.0.1 plain GET \"/a b\\\"\\n\" -> 200 secondary (retry)"));
   EXPECT_THAT(line, HasSubstr("12.3 ms [connect 0.2, first byte 11.0]"));
-  EXPECT_THAT(line, HasSubstr("attempts 2"));
+  EXPECT_THAT(line, HasSubstr("attempts 2 trace 4bf92f3577b34da6a3ce929d0e0e4736 note"));
   EXPECT_THAT(line, Not(HasSubstr("\n")));
 }
 
@@ -88,6 +89,7 @@ TEST(AccessLines, JsonParsesBack) {
   EXPECT_EQ(json["status"], 200);
   EXPECT_EQ(json["at"], "2023-11-14T22:13:20.250Z");
   EXPECT_EQ(json["totalMs"], 12.345);
+  EXPECT_EQ(json["trace"], "4bf92f3577b34da6a3ce929d0e0e4736");
 }
 
 TEST(AccessLines, EachFailedAttemptIsNamedWithItsReason) {
