@@ -57,6 +57,28 @@ std::string_view refusal_name(std::size_t index) {
   return "other";
 }
 
+std::string_view tunnel_end_name(std::size_t index) {
+  using proxy::TunnelEnd;
+  switch (static_cast<TunnelEnd>(index)) {
+    case TunnelEnd::idle:
+      return "idle";
+    case TunnelEnd::stalled:
+      return "stalled";
+    case TunnelEnd::endpoint_drained:
+      return "endpoint_drained";
+    case TunnelEnd::endpoint_disabled:
+      return "endpoint_disabled";
+    case TunnelEnd::endpoint_removed:
+      return "endpoint_removed";
+    case TunnelEnd::proxy_draining:
+      return "proxy_draining";
+    case TunnelEnd::none:
+    case TunnelEnd::count_:
+      break;
+  }
+  return "other";
+}
+
 std::string_view start_outcome_name(std::size_t index) {
   using proxy::StartOutcome;
   switch (static_cast<StartOutcome>(index)) {

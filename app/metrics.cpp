@@ -203,6 +203,9 @@ void add_requests(Families& out, const Picture& picture) {
            "Requests that the proxy answered itself.");
   for (std::size_t i = 0; i < picture.traffic.refusals.size(); ++i)
     out.add(picture.traffic.refusals[i], {{"reason", std::string{refusal_name(i)}}});
+  out.open(MetricType::Counter, "tunnels_ended_total", "Tunnels that the proxy itself ended.");
+  for (std::size_t i = 1; i < picture.traffic.tunnel_ends.size(); ++i)
+    out.add(picture.traffic.tunnel_ends[i], {{"reason", std::string{tunnel_end_name(i)}}});
 }
 
 void add_endpoint_traffic(Families& out, const Picture& picture) {

@@ -20,6 +20,7 @@ std::string metrics_text(const Picture& picture);
 
 // Label values of counters that are indexed by an enum.
 std::string_view refusal_name(std::size_t index);
+std::string_view tunnel_end_name(std::size_t index);
 std::string_view start_outcome_name(std::size_t index);
 
 }  // namespace app

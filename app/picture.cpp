@@ -52,6 +52,8 @@ void add_counters(ProxyTraffic& sum, const proxy::WorkerCounters& worker) {
   sum.lent_keys += worker.lent_keys.value();
   for (std::size_t i = 0; i < sum.refusals.size(); ++i)
     sum.refusals[i] += worker.refusals[i].value();
+  for (std::size_t i = 0; i < sum.tunnel_ends.size(); ++i)
+    sum.tunnel_ends[i] += worker.tunnel_ends[i].value();
 }
 
 std::string not_ready_reason(const Picture& picture) {

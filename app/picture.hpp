@@ -64,6 +64,7 @@ struct ProxyTraffic {
   std::uint64_t rewritten_bodies = 0, unrewritten_bodies = 0;
   std::uint64_t look_ups = 0, away_polls = 0, merged_answers = 0, lent_keys = 0;
   std::array<std::uint64_t, static_cast<std::size_t>(proxy::Refusal::count_)> refusals{};
+  std::array<std::uint64_t, static_cast<std::size_t>(proxy::TunnelEnd::count_)> tunnel_ends{};
 };
 
 // Upper bounds of the probe duration histogram, in milliseconds; the last bucket is +Inf.

@@ -78,6 +78,17 @@ enum class Refusal {  // requests the proxy answered itself
   count_
 };
 
+enum class TunnelEnd : std::uint8_t {  // why this proxy ended a tunnel
+  none,
+  idle,               // timeouts.tunnel_idle
+  stalled,            // timeouts.write: a peer does not read
+  endpoint_drained,   // by an operator
+  endpoint_disabled,  // likewise, or in the configuration
+  endpoint_removed,   // from the configuration
+  proxy_draining,
+  count_
+};
+
 struct WorkerCounters {
   Counter accepted;
   Counter accept_pauses;     // descriptors or memory ran out; accepting pauses for a tick
@@ -88,6 +99,7 @@ struct WorkerCounters {
   Counter retries_in_flight;  // gauge
   Counter retry_budget_exhausted;
   Counter tunnels;  // gauge
+  std::array<Counter, static_cast<std::size_t>(TunnelEnd::count_)> tunnel_ends;
   Counter client_aborts;
   Counter tls_handshakes, tls_failures;
   Counter bytes_in, bytes_out;  // bodies, client side

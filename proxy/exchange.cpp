@@ -273,7 +273,7 @@ void Exchange::arm_and_set_deadline(unsigned& mask) {
       upstream.arm_write();
       mask |= C::upstream_write;
       no_later_than(after_progress(timeouts.write));
-    } else if (tunnel ? !client_end_ : !body_complete_ && !request_sent_) {
+    } else if (tunnel ? !tunnel_->up.ended : !body_complete_ && !request_sent_) {
       client.arm_read();
       mask |= C::client_read;
       // A client that waits for a 100 owes nothing yet: the upstream does.
@@ -296,7 +296,7 @@ void Exchange::arm_and_set_deadline(unsigned& mask) {
       if (!tunnel)
         no_later_than(
             before_too_slow(download_rate_, bytes_out_ - download_.size(), timeouts.write));
-    } else if (tunnel ? !upstream_end_ : answer_ != Answer::complete) {
+    } else if (tunnel ? !tunnel_->down.ended : answer_ != Answer::complete) {
       upstream.arm_read();
       mask |= C::upstream_read;
       if (!tunnel && awaiting_answer()) {
@@ -310,7 +310,15 @@ void Exchange::arm_and_set_deadline(unsigned& mask) {
       upload_rate_.pause(worker_.tick(), config().limits.min_rate);
     if (download_rate_.waiting() && download_.empty())
       download_rate_.pause(worker_.tick(), config().limits.min_rate);
-    if (tunnel) no_later_than(after_progress(timeouts.tunnel_idle));
+    if (tunnel) {
+      mask |= C::kick;
+      if (tunnel_->closing != TunnelEnd::none) {
+        due = tunnel_->closing_until;
+      } else {
+        no_later_than(after_progress(timeouts.tunnel_idle));
+        if (tunnel_->leaving != TunnelEnd::none) no_later_than(tunnel_->leave_at);
+      }
+    }
     if (upstream.wants_write()) {  // TLS has something to say before it can read on
       upstream.arm_write();
       mask |= C::upstream_write;
@@ -327,6 +335,7 @@ void Exchange::on_events(std::uint8_t events) {
   using C = ClientConnection;
   if (events & C::deadline) return on_deadline();
   if (events & C::kick) {
+    if (stage_ == Stage::tunnelling) return consider_leaving();
     start_ ? start_kicked() : consider_rescue();
     if (stage_ != Stage::relaying) return;
   }
@@ -361,10 +370,7 @@ void Exchange::client_left() {
 
 void Exchange::on_deadline() {
   if (stage_ == Stage::tunnelling) {
-    end_attempt(false);
-    keep_alive_ = false;
-    failure_note_ = "tunnel idle";
-    stage_ = Stage::finished;
+    tunnel_deadline();
   } else if (stage_ == Stage::flushing || !download_.empty()) {
     failure_note_ = "client reads too slowly";
     worker_.counters.refusals[static_cast<std::size_t>(Refusal::too_slow)].bump();
@@ -398,7 +404,7 @@ void Exchange::finish_request() {
   if (counted_) worker_.counters.in_flight.drop();
   if (client_counts_) client_counts_->leave(client_slot_);
   if (counted_retry_) worker_.counters.retries_in_flight.drop();
-  if (tunnel_counted_) worker_.counters.tunnels.drop();
+  if (tunnel_) worker_.counters.tunnels.drop();
   worker_.counters.bytes_in.bump(bytes_in_);
   worker_.counters.bytes_out.bump(bytes_out_);
   if (best_effort_) worker_.counters.best_effort.bump();

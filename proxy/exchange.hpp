@@ -31,6 +31,7 @@
 #include "proxy/request_record.hpp"
 #include "proxy/retry.hpp"
 #include "proxy/start_ticket.hpp"
+#include "proxy/tunnel.hpp"
 #include "proxy/upstream_pool.hpp"
 #include "routing/select_endpoint.hpp"
 #include "transport/task.hpp"
@@ -273,8 +274,27 @@ class Exchange {
   // --- exchange_tunnel.cpp
   void start_tunnel(std::string_view early);
   void pump_tunnel();
-  bool pump_one_way(transport::Channel& from, transport::Channel& to, Outbox& pending, bool& ended,
-                    std::uint64_t& bytes);
+  struct OneWay {  // a direction of the tunnel, with what it runs between
+    Tunnel::Way& way;
+    Tunnel::Way& back;
+    transport::Channel& from;
+    transport::Channel& to;
+    Outbox& pending;
+    Outbox& back_pending;
+    std::uint64_t& bytes;
+    bool to_client;
+  };
+  void pump_one_way(const OneWay& at);
+  bool pass_on(const OneWay& at, const iovec* pieces, std::size_t count);
+  bool flush_way(const OneWay& at);
+  void settle_way(const OneWay& at);
+  bool relay_frames(const OneWay& at, std::string_view bytes);
+  CloseFrame close_frame(bool to_client);
+  TunnelEnd cause_to_leave(const Snapshot& now) const;
+  void consider_leaving();
+  void begin_closing(TunnelEnd why);
+  void tunnel_deadline();
+  void end_tunnel();
 
   Worker& worker_;
   ClientConnection& client_;
@@ -382,8 +402,7 @@ class Exchange {
   std::string_view head_text_;  // the answer's head in scratch, to leave with the first body bytes
 
   // Tunnel.
-  bool client_end_ = false, upstream_end_ = false;
-  bool tunnel_counted_ = false;
+  std::unique_ptr<Tunnel> tunnel_;
 
   Time started_{};
   Time attempt_started_{};

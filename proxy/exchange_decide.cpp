@@ -356,6 +356,8 @@ bool Exchange::try_again(const Decision& decision, AttemptFailureKind kind) {
 }
 
 bool Exchange::concerned(const Snapshot& now) const {
+  if (stage_ == Stage::tunnelling)
+    return tunnel_->closing == TunnelEnd::none && cause_to_leave(now) != tunnel_->leaving;
   const bool waiting =
       stage_ == Stage::connecting || (stage_ == Stage::relaying && awaiting_answer());
   if (!waiting || !endpoint_) return false;

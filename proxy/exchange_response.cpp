@@ -121,8 +121,9 @@ bool Exchange::on_head_bytes(char*& data, std::size_t& size) {
     }
     if (head.status >= 200) break;
     if (head.status == 101) {
-      if (!framing_.upgrade) {
-        attempt_failed(AttemptFailureKind::bad_response, "101 without an upgrade asked for");
+      const Field* protocol = find_field(head.fields, FieldName::upgrade);
+      if (!framing_.upgrade || !protocol || !equal_ignoring_case(protocol->value, "websocket")) {
+        attempt_failed(AttemptFailureKind::bad_response, "101 to what was not asked for");
         return false;
       }
       break;

@@ -124,10 +124,15 @@ void Worker::snapshot_changed() {
     const Snapshot& now = snapshot();
     for (const routing::RoutingEntry& entry : now.table.entries)
       if (entry.rotation == routing::Rotation::out) pool.close_idle_of(entry.id);
-    std::vector<ClientConnection*> concerned;  // a rescue moves its connection between lists
-    for (ClientConnection* at = active_.first; at; at = at->next) concerned.push_back(at);
-    for (ClientConnection* connection : concerned) connection->on_snapshot_change();
+    look_again();
   });
+}
+
+// What is under way sees whether the change concerns it.
+void Worker::look_again() {
+  std::vector<ClientConnection*> concerned;  // a rescue moves its connection between lists
+  for (ClientConnection* at = active_.first; at; at = at->next) concerned.push_back(at);
+  for (ClientConnection* connection : concerned) connection->on_snapshot_change();
 }
 
 void Worker::drain(config::Millis limit, std::function<void()> done) {
@@ -137,6 +142,7 @@ void Worker::drain(config::Millis limit, std::function<void()> done) {
     drained_ = done;
     close_listeners();
     each_connection([](ClientConnection& connection) { connection.close_if_parked(); });
+    look_again();
     check_drained();
   });
 }
@@ -222,6 +228,10 @@ void Worker::make_traceparent(char (&into)[56]) {
   at = put_hex(at, next_random(random_) | 1);
   *at++ = '-', *at++ = '0', *at++ = '0';
   *at = '\0';
+}
+
+std::uint64_t Worker::random() {
+  return next_random(random_);
 }
 
 void Worker::report(routing::EndpointId endpoint, health::EvidenceKind kind) {

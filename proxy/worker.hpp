@@ -109,6 +109,7 @@ class Worker {
   }
   std::string_view date();  // "Mon, 01 Jan 2026 00:00:00 GMT", once a second
   void make_traceparent(char (&into)[56]);
+  std::uint64_t random();  // for what needs no secrecy
   void report(routing::EndpointId endpoint, health::EvidenceKind kind);
   // Routes of the app that were seen to answer with a check-status payload: starters that nobody
   // listed. Bounded; by method POST and path.
@@ -139,6 +140,7 @@ class Worker {
  private:
   friend class Listener;
   void on_tick();
+  void look_again();
   void compare_clocks();
   template <class Visit>
   void each_connection(Visit visit);
