@@ -21,6 +21,7 @@
 #include <thread>
 #include <utility>
 
+#include "transport/address_order.hpp"
 #include "transport/tcp_address.hpp"
 
 namespace transport {
@@ -106,6 +107,7 @@ int look_up(const std::string& host, std::uint16_t port, Addresses& out) {
     if (std::find(out.begin(), out.end(), address) == out.end()) out.push_back(address);
   }
   freeaddrinfo(list);
+  out = interleave_families(std::move(out));
   return out.empty() ? EAI_NONAME : 0;
 }
 

@@ -17,7 +17,7 @@ namespace transport {
 using TimePoint = std::chrono::steady_clock::time_point;
 
 // Literal addresses (IPv4, IPv6, with or without brackets) are answered at once. The addresses come
-// in the system's order of preference, without duplicates, never empty.
+// in the system's order of preference, IPv6 and IPv4 in turn, without duplicates, never empty.
 boost::asio::awaitable<Result<std::vector<config::SocketAddress>>> resolve(std::string host,
                                                                            std::uint16_t port,
                                                                            TimePoint deadline);
