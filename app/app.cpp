@@ -262,8 +262,10 @@ void App::apply(EndpointRegistry::Proposal proposal, std::shared_ptr<const confi
   base_.config = config_;
   base_.upstreams = registry_.upstreams();
   base_.process_key = process_key_;
-  for (const auto& upstream : registry_.upstreams())
-    upstream->place = directory_.place_of(upstream->config.name);
+  for (const auto& upstream : registry_.upstreams()) {
+    const ledger::Place place = directory_.place_of(upstream->config.name);
+    if (upstream->place != place) upstream->place = place;  // workers read those that were kept
+  }
   proxy::derive(base_);
   if (fault_legs_) fault_legs_->keep(registry_.ids());
   configuring_ = true;
